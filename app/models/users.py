@@ -30,7 +30,7 @@ user_role = Table(
     Base.metadata,
     Column("user_id", ForeignKey("user.id"), primary_key=True),
     Column("role_id", ForeignKey("role.id"), primary_key=True),
-    **OPERATIONAL,
+    info=OPERATIONAL["info"],
 )
 
 

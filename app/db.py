@@ -1,0 +1,102 @@
+"""The engine, and the two ways to open a transaction.
+
+An engine holds no connection until it is asked for one, and a process that was forked
+drops those of its parent: a connection is never shared across a fork. Nothing is tried
+again silently: a database that is busy or gone shows as the error that it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from flask import Flask, current_app
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    # A receipt must survive a power cut: each commit is synced to the disk
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=10000",
+    "trusted_schema=OFF",
+    "cell_size_check=ON",
+)
+
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def init_app(app: Flask, url: str) -> None:
+    """Make the engine of an application; nothing is connected yet."""
+    engine = open_engine(url)
+    if engine.dialect.name == "sqlite":
+        readers = engine.execution_options(sqlite_begin="DEFERRED")
+    else:
+        readers = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+    app.extensions["engine"] = engine
+    app.extensions["writers"] = sessionmaker(engine, expire_on_commit=False)
+    app.extensions["readers"] = sessionmaker(readers, expire_on_commit=False)
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with the pragmas and the locking that the product relies on."""
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        if engine.url.database:
+            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin)
+    _engines.add(engine)
+    return engine
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One use case, one transaction: commit at the end, roll back on any error.
+
+    On SQLite the write lock is taken at once (BEGIN IMMEDIATE): a transaction that
+    reads first and writes later would fail under a second writer, in spite of
+    ``busy_timeout``.
+    """
+    with current_app.extensions["writers"].begin() as session:
+        yield session
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """One consistent view of the database; nothing in it may write."""
+    with current_app.extensions["readers"]() as session:
+        yield session
+
+
+def engine_of(app: Flask) -> Engine:
+    """The engine, for migrations and tests."""
+    engine: Engine = app.extensions["engine"]
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401
+    connection.isolation_level = None  # sqlite3 must not begin on its own
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _forget_connections() -> None:
+    """Leave the connections of the parent process to it."""
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections)
