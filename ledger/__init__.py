@@ -1,0 +1,156 @@
+"""A signed append-only Merkle log: bytes in, proofs out.
+
+Formats, all read and written by other people's software too:
+
+- hashes and proofs: RFC 6962, section 2.1; checking as in RFC 9162, section 2.1;
+- notes, checkpoints, tiles, policies: C2SP signed-note, tlog-checkpoint, tlog-tiles,
+  tlog-policy; canonical JSON: RFC 8785; salted digests: RFC 9901, section 4.2.
+
+An entry is a note over the line ``remelt/fact@v1`` and one line of canonical JSON:
+
+>>> signer = Signer.from_bytes("example.org/log/ORG/1", bytes(range(32)))
+>>> note = sign_entry(
+...     {
+...         "at": "2026-03-05T08:30:00Z", "data": {"net_g": 12480000},
+...         "id": "019ca6cd-5340-7001-8001-000000000001", "org": "ORG",
+...         "parents": [], "sd": [], "seen": None, "type": "lot.sourced", "v": 1,
+...     },
+...     [signer],
+... )
+>>> print(note.decode().splitlines()[0])
+remelt/fact@v1
+>>> entry = parse_entry(note)
+>>> verify_entry(entry, [signer.verifier])
+>>> entry.fact["data"]
+{'net_g': 12480000}
+
+Its leaf hash goes into the tree, and a proof shows that it stands there:
+
+>>> leaves = [leaf_hash(note), leaf_hash(b"another entry")]
+>>> proof = prove_inclusion(LeafTiles(leaves), 0, 2)
+>>> verify_inclusion(proof, index=0, size=2, leaf_hash=leaves[0], root=root_of(leaves))
+
+Storage is anything with the one method of ``TileReader``.
+"""
+
+from ledger.canonical import canonical_json, parse_canonical
+from ledger.checkpoint import (
+    Checkpoint,
+    open_checkpoint,
+    parse_checkpoint,
+    read_checkpoint,
+    sign_checkpoint,
+)
+from ledger.disclosure import Disclosure, disclose, pad_digests, parse_disclosure
+from ledger.entry import (
+    Entry,
+    KeyName,
+    check_possession,
+    key_name,
+    parse_entry,
+    parse_key_name,
+    prove_possession,
+    sign_entry,
+    verify_entry,
+)
+from ledger.errors import (
+    BadSignature,
+    LedgerError,
+    MalformedBundle,
+    MalformedEntry,
+    MalformedNote,
+    MalformedPolicy,
+    MalformedTile,
+    NotCanonical,
+    ProofFailed,
+    WeakKey,
+)
+from ledger.note import (
+    OpenedNote,
+    SignatureLine,
+    Signer,
+    Verifier,
+    check_public_key,
+    open_note,
+    sign_note,
+    split_note,
+)
+from ledger.proof import (
+    LeafTiles,
+    prove_consistency,
+    prove_inclusion,
+    root_from_tiles,
+    verify_consistency,
+    verify_inclusion,
+)
+from ledger.tiles import (
+    TILE_WIDTH,
+    TileName,
+    TileReader,
+    decode_bundle,
+    encode_bundle,
+    parse_tile_path,
+    tile_path,
+    tiles_of_size,
+)
+from ledger.tree import HASH_SIZE, Frontier, leaf_hash, node_hash, root_of
+
+__all__ = [
+    "HASH_SIZE",
+    "TILE_WIDTH",
+    "BadSignature",
+    "Checkpoint",
+    "Disclosure",
+    "Entry",
+    "Frontier",
+    "KeyName",
+    "LeafTiles",
+    "LedgerError",
+    "MalformedBundle",
+    "MalformedEntry",
+    "MalformedNote",
+    "MalformedPolicy",
+    "MalformedTile",
+    "NotCanonical",
+    "OpenedNote",
+    "ProofFailed",
+    "SignatureLine",
+    "Signer",
+    "TileName",
+    "TileReader",
+    "Verifier",
+    "WeakKey",
+    "canonical_json",
+    "check_possession",
+    "check_public_key",
+    "decode_bundle",
+    "disclose",
+    "encode_bundle",
+    "key_name",
+    "leaf_hash",
+    "node_hash",
+    "open_checkpoint",
+    "open_note",
+    "pad_digests",
+    "parse_canonical",
+    "parse_checkpoint",
+    "parse_disclosure",
+    "parse_entry",
+    "parse_key_name",
+    "parse_tile_path",
+    "prove_consistency",
+    "prove_inclusion",
+    "prove_possession",
+    "read_checkpoint",
+    "root_from_tiles",
+    "root_of",
+    "sign_checkpoint",
+    "sign_entry",
+    "sign_note",
+    "split_note",
+    "tile_path",
+    "tiles_of_size",
+    "verify_consistency",
+    "verify_entry",
+    "verify_inclusion",
+]

@@ -1,0 +1,219 @@
+"""Entries: facts as signed notes.
+
+An entry is the line ``remelt/fact@v1``, one line of RFC 8785 JSON, an empty line, and
+one signature line for each key that its type asks for, sorted by key name. Signed is
+the text above the empty line; stored, and hashed as the leaf, is the whole note.
+
+Key names are ``<log origin>/<organisation code>/<number>``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.canonical import canonical_json, parse_canonical
+from ledger.errors import BadSignature, MalformedEntry, NotCanonical
+from ledger.note import (
+    SignatureLine,
+    Signer,
+    Verifier,
+    check_name,
+    sign_note,
+    split_note,
+)
+from ledger.tiles import MAX_ENTRY_SIZE
+
+HEADER = b"remelt/fact@v1\n"
+POSSESSION = "remelt/key-possession@v1\n"
+MEMBERS = {"at", "data", "id", "org", "parents", "sd", "seen", "type", "v"}
+_ID = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+)
+_AT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
+_LEAF = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A parsed entry, its signatures not yet verified.
+
+    Attributes:
+        fact: The envelope with its data.
+        note: The whole signed note: the leaf.
+        text: What is signed.
+        signatures: Sorted by key name.
+    """
+
+    fact: dict[str, Any]
+    note: bytes
+    text: bytes
+    signatures: tuple[SignatureLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyName:
+    """The three parts of a key's name."""
+
+    origin: str
+    organisation: str
+    number: int
+
+
+def key_name(origin: str, organisation: str, number: int) -> str:
+    """Name of an organisation's key, numbered from 1."""
+    name = f"{origin}/{organisation}/{number}"
+    check_name(name)
+    return name
+
+
+def parse_key_name(name: str) -> KeyName:
+    """The parts of a key's name.
+
+    Raises:
+        MalformedEntry: It is not of the form that this log uses.
+    """
+    match = re.fullmatch(r"(.+)/([0-9A-Z-]+)/([1-9][0-9]{0,8})", name)
+    if match is None:
+        raise MalformedEntry(f"{name!r} is no key name of an organisation")
+    return KeyName(match[1], match[2], int(match[3]))
+
+
+def sign_entry(fact: Mapping[str, Any], signers: Sequence[Signer]) -> bytes:
+    """The entry of a fact: a note signed by each signer.
+
+    Raises:
+        NotCanonical: The fact has no canonical form.
+        MalformedEntry: The envelope is not complete, or the entry is too long.
+    """
+    check_envelope(fact)
+    text = HEADER + canonical_json(fact) + b"\n"
+    ordered = sorted(signers, key=lambda one: one.name)
+    note = sign_note(text.decode(), ordered)
+    if len(note) > MAX_ENTRY_SIZE:
+        raise MalformedEntry(f"the entry has {len(note)} bytes, at most 65535 fit")
+    return note
+
+
+def parse_entry(note: bytes) -> Entry:
+    """The entry that these bytes are; there is one spelling of each.
+
+    Raises:
+        MalformedEntry: They are none.
+        MalformedNote: They are no signed note.
+    """
+    if len(note) > MAX_ENTRY_SIZE:
+        raise MalformedEntry(f"the entry has {len(note)} bytes, at most 65535 fit")
+    text, lines = split_note(note)
+    if not text.startswith(HEADER):
+        raise MalformedEntry(f"the first line is not {HEADER.decode().strip()}")
+    body = text[len(HEADER) : -1]
+    if b"\n" in body:
+        raise MalformedEntry("the fact is not on one line")
+    try:
+        fact = parse_canonical(body)
+    except NotCanonical as error:
+        raise MalformedEntry(f"the fact {error}") from None
+    check_envelope(fact)
+    names = [line.name for line in lines]
+    if names != sorted(set(names)):
+        raise MalformedEntry("the signatures are not sorted by key name, each once")
+    below = "".join(line.to_text() for line in lines)
+    if note != text + b"\n" + below.encode():
+        raise MalformedEntry("the signature lines are not in their one form")
+    return Entry(fact, note, text, lines)
+
+
+def check_envelope(fact: Mapping[str, Any]) -> None:
+    """Refuse a fact whose envelope is not complete, or holds more.
+
+    Raises:
+        MalformedEntry: Naming the member.
+    """
+    if fact.keys() != MEMBERS:
+        wrong = sorted(fact.keys() ^ MEMBERS)[0]
+        verb = "is missing" if wrong in MEMBERS else "is unknown"
+        raise MalformedEntry(f"the member {wrong} {verb}")
+    checks = {
+        "id": isinstance(fact["id"], str) and bool(_ID.fullmatch(fact["id"])),
+        "type": isinstance(fact["type"], str) and bool(fact["type"]),
+        "v": type(fact["v"]) is int and fact["v"] >= 1,
+        "org": isinstance(fact["org"], str) and bool(fact["org"]),
+        "at": isinstance(fact["at"], str) and bool(_AT.fullmatch(fact["at"])),
+        "data": isinstance(fact["data"], Mapping),
+        "sd": _is_sorted_list(fact["sd"], _DIGEST),
+        "parents": _is_sorted_list(fact["parents"], _LEAF),
+        "seen": _is_checkpoint(fact["seen"]),
+    }
+    if faulty := [name for name, fits in checks.items() if not fits]:
+        raise MalformedEntry(f"the member {faulty[0]} is not as it should be")
+
+
+def _is_sorted_list(value: object, pattern: re.Pattern[str]) -> bool:
+    if not isinstance(value, list):
+        return False
+    if not all(isinstance(one, str) and pattern.fullmatch(one) for one in value):
+        return False
+    return value == sorted(set(value))
+
+
+def _is_checkpoint(value: object) -> bool:
+    if value is None:
+        return True
+    return (
+        isinstance(value, Mapping)
+        and value.keys() == {"root", "size"}
+        and type(value["size"]) is int
+        and value["size"] >= 1
+        and isinstance(value["root"], str)
+        and bool(_LEAF.fullmatch(value["root"]))
+    )
+
+
+def verify_entry(entry: Entry, verifiers: Sequence[Verifier]) -> None:
+    """Check that exactly these keys have signed, and that each signature verifies.
+
+    Raises:
+        BadSignature: A line is missing, too many, or does not verify.
+    """
+    expected = sorted((one.name, one.key_id) for one in verifiers)
+    found = [(line.name, line.key_id) for line in entry.signatures]
+    if found != expected:
+        raise BadSignature(
+            f"signed by {', '.join(name for name, _ in found)}, "
+            f"expected {', '.join(name for name, _ in expected)}"
+        )
+    by_name = {one.name: one for one in verifiers}
+    for line in entry.signatures:
+        by_name[line.name].verify(line.signature, entry.text)
+
+
+def possession_text(organisation: str, vkey: str) -> bytes:
+    """What a new key signs to show that its holder has it."""
+    return f"{POSSESSION}{organisation}\n{vkey}\n".encode()
+
+
+def prove_possession(organisation: str, signer: Signer) -> str:
+    """A new key's signature over its own registration, base64."""
+    text = possession_text(organisation, signer.vkey)
+    return base64.b64encode(signer.sign(text)).decode()
+
+
+def check_possession(organisation: str, vkey: str, proof: str) -> None:
+    """Check a new key's signature over its own registration.
+
+    Raises:
+        BadSignature: It does not verify.
+        MalformedNote: The text is no key.
+        WeakKey: The key must not be used.
+    """
+    try:
+        signature = base64.b64decode(proof, validate=True)
+    except (ValueError, binascii.Error):
+        raise BadSignature("the proof of possession is not base64") from None
+    Verifier.parse(vkey).verify(signature, possession_text(organisation, vkey))

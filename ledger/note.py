@@ -1,0 +1,301 @@
+"""Signed notes: C2SP signed-note, with Ed25519 keys (type 0x01).
+
+A note is text, an empty line, and signature lines::
+
+    — <key name> <base64(4-byte key ID || signature)>
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from ledger.errors import BadSignature, MalformedNote, WeakKey
+
+ED25519 = b"\x01"
+KEY_SIZE = 32
+KEY_ID_SIZE = 4
+SIGNATURE_SIZE = 64
+MAX_SIGNATURES = 100
+DASH = "— "
+_FIELD_PRIME = 2**255 - 19
+# Encodings of points of order 1, 2, 4 and 8 with y < p; those with y >= p are not
+# canonical and refused for that
+_LOW_ORDER = {
+    bytes.fromhex(text)
+    for text in (
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    )
+}
+
+
+def check_public_key(raw: bytes) -> None:
+    """Refuse a public key with which a signature could fit any message.
+
+    Raises:
+        WeakKey: It is not 32 bytes, of low order, or encodes y >= 2^255 - 19.
+    """
+    if len(raw) != KEY_SIZE:
+        raise WeakKey(f"a public key has 32 bytes, found {len(raw)}")
+    if raw in _LOW_ORDER:
+        raise WeakKey("the public key is a point of low order")
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    if y >= _FIELD_PRIME:
+        raise WeakKey("the public key is not in its canonical encoding")
+
+
+def key_id(name: str, public_key: bytes) -> bytes:
+    """First 4 bytes of SHA-256(name || 0x0A || 0x01 || public key)."""
+    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[
+        :KEY_ID_SIZE
+    ]
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot name a key.
+
+    Raises:
+        MalformedNote: It is empty or holds a space, a plus sign or a control.
+    """
+    if not name or "+" in name or any(c.isspace() or ord(c) < ord(" ") for c in name):
+        raise MalformedNote(f"{name!r} cannot name a key")
+
+
+class Verifier:
+    """A public key with its name."""
+
+    def __init__(self, name: str, public_key: bytes) -> None:
+        check_name(name)
+        check_public_key(public_key)
+        self.name = name
+        self.public_key = public_key
+        self.key_id = key_id(name, public_key)
+        self._key = Ed25519PublicKey.from_public_bytes(public_key)
+
+    @classmethod
+    def parse(cls, vkey: str) -> Verifier:
+        """A key out of its text, ``name+hex key ID+base64(0x01 || key)``.
+
+        Raises:
+            MalformedNote: The text is no Ed25519 verifier key, or its ID does not fit.
+            WeakKey: The key must not be used.
+        """
+        return _parse_vkey(vkey)
+
+    @property
+    def vkey(self) -> str:
+        """The key as text."""
+        encoded = base64.b64encode(ED25519 + self.public_key).decode()
+        return f"{self.name}+{self.key_id.hex()}+{encoded}"
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Check one signature (RFC 8032, as OpenSSL and Go check it).
+
+        Raises:
+            BadSignature: It does not verify.
+        """
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature:
+            raise BadSignature(
+                f"the signature by {self.name} does not verify"
+            ) from None
+
+
+@lru_cache(maxsize=4096)
+def _parse_vkey(vkey: str) -> Verifier:
+    fault = MalformedNote(f"{vkey!r} is no verifier key")
+    try:
+        name, hex_id, encoded = vkey.split("+", 2)
+        decoded = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error):
+        raise fault from None
+    if decoded[:1] != ED25519 or len(decoded) != 1 + KEY_SIZE:
+        raise fault
+    verifier = Verifier(name, decoded[1:])
+    if verifier.vkey != vkey or hex_id != verifier.key_id.hex():
+        raise fault
+    return verifier
+
+
+class Signer:
+    """A private key with its name."""
+
+    def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
+        self._key = private_key
+        self.seed = private_key.private_bytes_raw()
+        self.verifier = Verifier(name, private_key.public_key().public_bytes_raw())
+        self.name = name
+
+    @classmethod
+    def generate(cls, name: str) -> Signer:
+        """A new random key."""
+        return cls(name, Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_bytes(cls, name: str, seed: bytes) -> Signer:
+        """The key of a 32-byte seed."""
+        return cls(name, Ed25519PrivateKey.from_private_bytes(seed))
+
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes."""
+        return self.verifier.public_key
+
+    @property
+    def vkey(self) -> str:
+        """The public key as text."""
+        return self.verifier.vkey
+
+    def sign(self, message: bytes) -> bytes:
+        """A signature of 64 bytes, checked before it is given away.
+
+        A fault in the making of a deterministic signature can give the key away.
+        """
+        signature = self._key.sign(message)
+        self.verifier.verify(signature, message)
+        return signature
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureLine:
+    """One line below a note: who signed, which key, and the signature's bytes."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+    def to_text(self) -> str:
+        """The line, with its newline."""
+        encoded = base64.b64encode(self.key_id + self.signature).decode()
+        return f"{DASH}{self.name} {encoded}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedNote:
+    """A note of which at least one known key's signature verified.
+
+    Attributes:
+        text: With its last newline.
+        verified: Names of the keys whose signatures verified, in order.
+        unknown: Lines of keys that the caller did not name.
+    """
+
+    text: bytes
+    verified: tuple[str, ...]
+    unknown: tuple[SignatureLine, ...]
+
+
+def sign_note(text: str, signers: Sequence[Signer]) -> bytes:
+    """A note over a text, signed by each signer in turn.
+
+    Raises:
+        MalformedNote: The text does not end in a newline or holds a control.
+    """
+    body = text.encode()
+    check_text(body)
+    lines = [
+        SignatureLine(one.name, one.verifier.key_id, one.sign(body)).to_text()
+        for one in signers
+    ]
+    return body + b"\n" + "".join(lines).encode()
+
+
+def check_text(body: bytes) -> None:
+    """Refuse what cannot be the text of a note.
+
+    Raises:
+        MalformedNote: It is empty, does not end in a newline, is not UTF-8, or holds
+            an ASCII control other than newline.
+    """
+    if not body.endswith(b"\n"):
+        raise MalformedNote("the text does not end in a newline")
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise MalformedNote("the note is not UTF-8") from None
+    if any(byte < 0x20 and byte != 0x0A for byte in body):  # noqa: PLR2004
+        raise MalformedNote("the note holds a control character")
+
+
+def split_note(note: bytes) -> tuple[bytes, tuple[SignatureLine, ...]]:
+    """Text and signature lines of a note, nothing verified.
+
+    Raises:
+        MalformedNote: The bytes are no signed note.
+    """
+    check_text(note)
+    cut = note.rfind(b"\n\n")
+    if cut < 0:
+        raise MalformedNote("no empty line stands between text and signatures")
+    text, below = note[: cut + 1], note[cut + 2 :].decode()
+    lines = [f"{line}\n" for line in below[:-1].split("\n")] if below else []
+    if not lines:
+        raise MalformedNote("the note has no signature")
+    if len(lines) > MAX_SIGNATURES:
+        raise MalformedNote(f"the note has {len(lines)} signatures")
+    return text, tuple(_parse_line(line) for line in lines)
+
+
+def _parse_line(line: str) -> SignatureLine:
+    fault = MalformedNote(f"{line!r} is no signature line")
+    if not line.startswith(DASH) or not line.endswith("\n"):
+        raise fault
+    try:
+        name, encoded = line[len(DASH) : -1].split(" ")
+        decoded = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error):
+        raise fault from None
+    check_name(name)
+    if len(decoded) <= KEY_ID_SIZE or base64.b64encode(decoded).decode() != encoded:
+        raise fault
+    return SignatureLine(name, decoded[:KEY_ID_SIZE], decoded[KEY_ID_SIZE:])
+
+
+def open_note(note: bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
+    """Verify a note with the keys that the caller trusts.
+
+    Lines of unknown keys are passed over; a known key's bad signature condemns the
+    whole note.
+
+    Raises:
+        MalformedNote: The bytes are no signed note.
+        BadSignature: A known key's signature does not verify, or none is there.
+    """
+    text, lines = split_note(note)
+    known = {(one.name, one.key_id): one for one in verifiers}
+    verified: list[str] = []
+    unknown: list[SignatureLine] = []
+    seen: set[tuple[str, bytes]] = set()
+    for line in lines:
+        verifier = known.get((line.name, line.key_id))
+        if verifier is None:
+            unknown.append(line)
+            continue
+        if (line.name, line.key_id) in seen:
+            continue
+        seen.add((line.name, line.key_id))
+        verifier.verify(line.signature, text)
+        verified.append(line.name)
+    if not verified:
+        raise BadSignature("no known key has signed the note")
+    return OpenedNote(text, tuple(verified), tuple(unknown))
