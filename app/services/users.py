@@ -1,0 +1,173 @@
+"""People who sign in: added, given roles and passwords, let go.
+
+Every change is told to the audit log, without names and addresses: people are rows of
+the user table and nothing else.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+
+import structlog
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import RoleRow, UserRow
+from app.queries.users import find_user
+from app.services.access import ROLES
+from app.services.errors import FieldFault, Refused
+from app.services.passwords import hash_password
+from app.services.tokens import revoke_all
+
+MAX_NAME = 100
+LOCALES = ("zh", "en")
+UNITS = ("kg", "t")
+ORGANISATION_ROLES = frozenset({"recycler", "manager"})
+
+log = structlog.get_logger("remelt.audit")
+
+
+def add_user(
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    roles: Collection[str],
+    organisation_id: int | None,
+    now: datetime,
+) -> UserRow:
+    """Add a person who can sign in at once.
+
+    Raises:
+        Refused: Something will not do; every fault is listed.
+    """
+    faults: list[FieldFault] = []
+    address = _address(email, faults)
+    if address and find_user(session, address) is not None:
+        message = "a user with the address {email} exists"
+        faults.append(FieldFault(None, "email", message, {"email": address}))
+    name = name.strip()
+    if not 0 < len(name) <= MAX_NAME:
+        message = "expected a name of 1 to {most} characters"
+        faults.append(FieldFault(None, "name", message, {"most": MAX_NAME}))
+    faults += _role_faults(roles, organisation_id)
+    hashed = ""
+    try:
+        hashed = hash_password(password, address, name)
+    except Refused as refused:
+        faults += refused.faults
+    if faults:
+        raise Refused(faults)
+    user = UserRow(
+        email=address,
+        name=name,
+        password=hashed,
+        active=True,
+        fs_uniquifier=uuid.uuid4().hex,
+        organisation_id=organisation_id,
+        unit="kg",
+        created_at=now,
+        roles=_role_rows(session, roles),
+    )
+    session.add(user)
+    session.flush()
+    log.info("user added", user_id=user.id, roles=sorted(roles))
+    return user
+
+
+def set_roles(session: Session, user: UserRow, roles: Collection[str]) -> None:
+    """Give a user these roles and no others; they hold from the next request on.
+
+    Raises:
+        Refused: A role is unknown, or needs an organisation that the user lacks.
+    """
+    if faults := _role_faults(roles, user.organisation_id):
+        raise Refused(faults)
+    user.roles = _role_rows(session, roles)
+    session.flush()
+    log.info("roles set", user_id=user.id, roles=sorted(roles))
+
+
+def set_password(session: Session, user: UserRow, password: str) -> None:
+    """Give a user another password; every session of theirs ends.
+
+    Raises:
+        Refused: The password is too easy.
+    """
+    user.password = hash_password(password, user.email, user.name)
+    user.fs_uniquifier = uuid.uuid4().hex
+    session.flush()
+    log.info("password set", user_id=user.id)
+
+
+def set_preferences(
+    session: Session, user: UserRow, *, locale: str | None, unit: str
+) -> None:
+    """Keep the language and the unit of mass that a user chose.
+
+    Raises:
+        Refused: A value is not offered.
+    """
+    faults = []
+    if locale not in (*LOCALES, None):
+        message = "expected one of {known}"
+        faults.append(
+            FieldFault(None, "locale", message, {"known": ", ".join(LOCALES)})
+        )
+    if unit not in UNITS:
+        message = "expected one of {known}"
+        faults.append(FieldFault(None, "unit", message, {"known": ", ".join(UNITS)}))
+    if faults:
+        raise Refused(faults)
+    user.locale, user.unit = locale, unit
+    session.flush()
+
+
+def deactivate_user(session: Session, user: UserRow, now: datetime) -> None:
+    """Let a user go: sessions and tokens end at once, the rows stay."""
+    user.active = False
+    user.fs_uniquifier = uuid.uuid4().hex
+    revoke_all(session, user.id, now)
+    session.flush()
+    log.info("user deactivated", user_id=user.id)
+
+
+def _address(email: str, faults: list[FieldFault]) -> str:
+    """The address in its normal form; empty, with a fault, where it is none."""
+    try:
+        found = validate_email(
+            email.strip(), check_deliverability=False, test_environment=True
+        )
+    except EmailNotValidError:
+        message = "found {found!r}, expected an e-mail address"
+        faults.append(FieldFault(None, "email", message, {"found": email}))
+        return ""
+    return found.normalized.lower()
+
+
+def _role_faults(
+    roles: Collection[str], organisation_id: int | None
+) -> list[FieldFault]:
+    if not roles or set(roles) - set(ROLES):
+        message = "expected one or more of {known}"
+        return [FieldFault(None, "roles", message, {"known": ", ".join(ROLES)})]
+    if organisation_id is None and ORGANISATION_ROLES & set(roles):
+        message = "the roles {roles} belong to an organisation"
+        need = ", ".join(sorted(ORGANISATION_ROLES & set(roles)))
+        return [FieldFault(None, "roles", message, {"roles": need})]
+    return []
+
+
+def _role_rows(session: Session, names: Collection[str]) -> list[RoleRow]:
+    """The rows of these roles; made where this is their first use."""
+    wanted = select(RoleRow).where(RoleRow.name.in_(names))
+    found = {row.name: row for row in session.scalars(wanted)}
+    for name in sorted(set(names) - found.keys()):
+        found[name] = RoleRow(name=name)
+        session.add(found[name])
+    session.flush()
+    return [found[name] for name in sorted(found)]
