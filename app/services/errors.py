@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from app.queries.errors import ExpectedError
 
@@ -50,7 +52,7 @@ class FieldFault:
     position: int | None
     field: str
     message: str
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -73,3 +75,33 @@ class Refused(ServiceError):
 def _line(fault: FieldFault) -> str:
     place = "" if fault.position is None else f"fact {fault.position}: "
     return f"{place}{fault.field}: {fault.text}" if fault.field else place + fault.text
+
+
+class NoSuchKey(ServiceError):
+    """An entry is signed by a key that is not registered for its organisation."""
+
+
+def refuse(path: str, message: str, **values: object) -> Refused:
+    """One fault of one field, ready to be raised.
+
+    Args:
+        path: The field, such as ``data.weighing.net_g``; empty for the whole fact.
+        message: English, what was found and what was expected, with ``{name}`` fields.
+        values: What goes into the fields of the message.
+    """
+    return Refused([FieldFault(None, path, message, values)])
+
+
+@contextmanager
+def positioned(position: int) -> Iterator[None]:
+    """Say of every fault inside which fact of a batch it belongs to, from 0."""
+    try:
+        yield
+    except Refused as error:
+        raise Refused(
+            [replace(fault, position=position) for fault in error.faults]
+        ) from error
+
+
+class LogRolledBack(ServiceError):
+    """The log no longer extends what was signed: an old copy was restored."""

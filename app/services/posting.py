@@ -1,0 +1,147 @@
+"""Post a batch of sealed facts: all of them or nothing, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from app.models import DisclosureRow
+from app.services import claims, corrections, labels, lots, organisations, runs, transfers
+from app.services.errors import (
+    FieldFault,
+    Refused,
+    RepeatMismatch,
+    positioned,
+    refuse,
+)
+from app.services.facts import Fact, SealedFact
+from app.services.journal import Journal, find_known, is_future
+from app.services.loading import load_after_lock, load_work
+from app.services.work import Work
+
+Handler = Callable[[Work, Fact, int], None]
+HANDLERS: dict[str, Handler] = {
+    "organisation.registered": organisations.post_organisation,
+    "facility.registered": organisations.post_facility,
+    "key.registered": organisations.post_key,
+    "lot.sourced": lots.post_sourced,
+    "lot.assayed": lots.post_assayed,
+    "lot.delivered": lots.post_delivered,
+    "run.recorded": runs.post_run,
+    "transfer.dispatched": transfers.post_dispatched,
+    "transfer.accepted": transfers.post_accepted,
+    "transfer.refused": transfers.post_refused,
+    "claim.issued": claims.post_issued,
+    "claim.withdrawn": claims.post_withdrawn,
+    "label.issued": labels.post_issued,
+    "label.voided": labels.post_voided,
+    "entry.corrected": corrections.post_corrected,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a fact stands in the log: final once the transaction has committed.
+
+    Attributes:
+        fact_id: As the client named it.
+        entry_index: Its place in the log.
+        leaf_hash: Hexadecimal.
+        repeated: The log held it already; nothing was added.
+    """
+
+    fact_id: str
+    entry_index: int
+    leaf_hash: str
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What came of a batch: a receipt or faults for each fact, by position."""
+
+    receipts: dict[int, Receipt]
+    faults: tuple[FieldFault, ...]
+
+
+def post(session: Session, batch: Sequence[SealedFact], now: datetime) -> list[Receipt]:
+    """Append every fact of a batch in the caller's transaction, or refuse it whole.
+
+    The same fact under the same id is answered with its first receipt.
+
+    Raises:
+        Refused: Faults by position; as many as could be found at once.
+        RepeatMismatch: Another request stands in the log under one of the ids.
+    """
+    posted = post_what_fits(session, batch, now)
+    if posted.faults:
+        raise Refused(posted.faults)
+    return [posted.receipts[position] for position in range(len(batch))]
+
+
+def post_what_fits(
+    session: Session, batch: Sequence[SealedFact], now: datetime
+) -> Posted:
+    """Append the facts without faults; give the faults of the others.
+
+    A fact that uses what a refused one would have made is refused too. The caller
+    decides whether to commit.
+
+    Raises:
+        RepeatMismatch: Another request stands in the log under one of the ids.
+    """
+    facts = [sealed.fact for sealed in batch]
+    work = load_work(session, facts, now)
+    journal = Journal(session)
+    known = find_known(session, [(fact.org, fact.id) for fact in facts])
+    load_after_lock(work, facts)
+    receipts: dict[int, Receipt] = {}
+    faults: list[FieldFault] = []
+    disclosures: list[dict[str, Any]] = []
+    for position, sealed in enumerate(batch):
+        fact = sealed.fact
+        if (entry := known.get((fact.org, fact.id))) is not None:
+            receipts[position] = _repeated(sealed, entry)
+            continue
+        index = journal.size
+        try:
+            with positioned(position):
+                _check_time(fact, now)
+                HANDLERS[fact.type](work, fact, index)
+        except Refused as refused:
+            faults.extend(refused.faults)
+            continue
+        journal.add(sealed)
+        known[fact.org, fact.id] = (index, sealed.leaf_hash, sealed.request_digest)
+        receipts[position] = Receipt(fact.id, index, sealed.leaf_hash.hex(), False)
+        disclosures += [
+            {"digest": digest, "entry_index": index, "name": name, "text": text}
+            for digest, name, text in sealed.disclosures
+        ]
+    journal.write()
+    work.write()
+    if disclosures:
+        session.execute(insert(DisclosureRow), disclosures)
+    return Posted(receipts, tuple(faults))
+
+
+def _repeated(sealed: SealedFact, entry: tuple[int, bytes, bytes]) -> Receipt:
+    index, leaf_hash, digest = entry
+    if digest != sealed.request_digest:
+        raise RepeatMismatch(
+            f"entry {index} stands in the log under the id {sealed.fact.id}, "
+            "and it says something else"
+        )
+    return Receipt(sealed.fact.id, index, leaf_hash.hex(), True)
+
+
+def _check_time(fact: Fact, now: datetime) -> None:
+    if is_future(fact.at, now):
+        raise refuse(
+            "at", "found {at}, which lies in the future", at=fact.at_text
+        )
