@@ -34,15 +34,26 @@ _engines: WeakSet[Engine] = WeakSet()
 def init_app(app: Flask, url: str) -> None:
     """Make the engine of an application; nothing is connected yet."""
     engine = open_engine(url)
+    writers, readers = session_makers(engine)
+    app.extensions["engine"] = engine
+    app.extensions["writers"] = writers
+    app.extensions["readers"] = readers
+
+
+def session_makers(
+    engine: Engine,
+) -> tuple[sessionmaker[Session], sessionmaker[Session]]:
+    """Sessions that write, and sessions that read one consistent view."""
     if engine.dialect.name == "sqlite":
         readers = engine.execution_options(sqlite_begin="DEFERRED")
     else:
         readers = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
-    app.extensions["engine"] = engine
-    app.extensions["writers"] = sessionmaker(engine, expire_on_commit=False)
-    app.extensions["readers"] = sessionmaker(readers, expire_on_commit=False)
+    return (
+        sessionmaker(engine, expire_on_commit=False),
+        sessionmaker(readers, expire_on_commit=False),
+    )
 
 
 def open_engine(url: str) -> Engine:

@@ -102,7 +102,9 @@ def trigger_faults(connection: Connection) -> list[str]:
         found, expected = _found_sqlite(connection), _expected_sqlite()
     else:
         found, expected = _found_postgresql(connection), _expected_postgresql()
-    faults = [f"the trigger {name} is missing" for name in expected if name not in found]
+    faults = [
+        f"the trigger {name} is missing" for name in expected if name not in found
+    ]
     faults += [
         f"the trigger {name} is not as it was made: found {found[name]!r}"
         for name in expected

@@ -1,4 +1,4 @@
-"""The tables. ``migrations/env.py`` reads ``Base.metadata`` from here, without Flask."""
+"""The tables; ``migrations/env.py`` reads their metadata here, without Flask."""
 
 from app.models.base import (
     ROWS_PER_ENTRY,

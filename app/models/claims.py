@@ -16,7 +16,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import FACT, PROJECTION, Base, Code, EntryIndex, Grams, Instant, RowId
+from app.models.base import (
+    FACT,
+    PROJECTION,
+    Base,
+    Code,
+    EntryIndex,
+    Grams,
+    Instant,
+    RowId,
+)
 
 
 class ClaimRow(Base):

@@ -57,7 +57,11 @@ class EntryPartyRow(Base):
 
     __tablename__ = "entry_party"
     __table_args__ = (
-        Index("ix_entry_party_organisation_id_entry_index", "organisation_id", "entry_index"),
+        Index(
+            "ix_entry_party_organisation_id_entry_index",
+            "organisation_id",
+            "entry_index",
+        ),
         FACT,
     )
 

@@ -17,7 +17,10 @@ from app.models.base import FACT, Base, Code, Grams, Instant, RowId
 
 
 class TransferRow(Base):
-    """A lot on its way from one facility to another."""
+    """A lot on its way from one facility to another.
+
+    ``error_squared`` is the square of what the sender's scale can miss, in g².
+    """
 
     __tablename__ = "transfer"
     __table_args__ = (
@@ -35,6 +38,7 @@ class TransferRow(Base):
     from_facility_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("facility.id"))
     to_facility_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("facility.id"))
     net_g: Mapped[Grams]
+    error_squared: Mapped[Grams]
     mode: Mapped[str | None] = mapped_column(Text)
     km: Mapped[int | None] = mapped_column(Integer)
     dispatched_at: Mapped[Instant]

@@ -77,8 +77,8 @@ def iter_notes(
         .order_by(LogEntryRow.entry_index)
         .execution_options(yield_per=batch)
     )
-    for index, note in session.execute(wanted):
-        yield index, note
+    for row in session.execute(wanted):
+        yield row.entry_index, row.note
 
 
 def get_origin(session: Session) -> str:

@@ -15,44 +15,43 @@ from sqlalchemy.orm import Session
 
 Direction = Literal["upstream", "downstream"]
 
-_IN_FORCE = (
-    "NOT EXISTS (SELECT 1 FROM voiding WHERE voided_index = {run}.run_id / 1024)"
-)
-_RUNS = {
-    # from a lot to the run that made it, to what that run took, and so on
-    "upstream": """
-        WITH RECURSIVE reached(run_id) AS (
-            SELECT run_id FROM run_flow WHERE lot_id = :lot AND net_g > 0
-            UNION
-            SELECT made.run_id FROM reached
-            JOIN run_flow AS taken ON taken.run_id = reached.run_id AND taken.net_g < 0
-            JOIN run_flow AS made ON made.lot_id = taken.lot_id AND made.net_g > 0
-        )""",
-    # from a lot to the runs that took it, to what they made, and so on
-    "downstream": """
-        WITH RECURSIVE reached(run_id) AS (
-            SELECT run_id FROM run_flow
-            WHERE lot_id = :lot AND net_g < 0 AND """
-    + _IN_FORCE.format(run="run_flow")
-    + """
-            UNION
-            SELECT taken.run_id FROM reached
-            JOIN run_flow AS made ON made.run_id = reached.run_id AND made.net_g > 0
-            JOIN run_flow AS taken ON taken.lot_id = made.lot_id AND taken.net_g < 0
-            WHERE """
-    + _IN_FORCE.format(run="taken")
-    + """
-        )""",
-}
 _FLOWS = {
-    direction: text(
-        runs
-        + """
-        SELECT run_flow.run_id, run_flow.lot_id, run_flow.net_g, run_flow.metal_g
-        FROM (SELECT run_id FROM reached LIMIT :runs) AS some
-        JOIN run_flow ON run_flow.run_id = some.run_id"""
+    # from a lot to the run that made it, to what that run took, and so on
+    "upstream": text(
+        """
+    WITH RECURSIVE reached(run_id) AS (
+        SELECT run_id FROM run_flow WHERE lot_id = :lot AND net_g > 0
+        UNION
+        SELECT made.run_id FROM reached
+        JOIN run_flow AS taken ON taken.run_id = reached.run_id AND taken.net_g < 0
+        JOIN run_flow AS made ON made.lot_id = taken.lot_id AND made.net_g > 0
     )
-    for direction, runs in _RUNS.items()
+    SELECT run_flow.run_id, run_flow.lot_id, run_flow.net_g, run_flow.metal_g
+    FROM (SELECT run_id FROM reached LIMIT :runs) AS some
+    JOIN run_flow ON run_flow.run_id = some.run_id
+"""
+    ),
+    # from a lot to the runs that took it, to what they made, and so on
+    "downstream": text(
+        """
+    WITH RECURSIVE reached(run_id) AS (
+        SELECT run_id FROM run_flow
+        WHERE lot_id = :lot AND net_g < 0 AND NOT EXISTS (
+            SELECT 1 FROM voiding WHERE voided_index = run_flow.run_id / 1024
+        )
+        UNION
+        SELECT taken.run_id FROM reached
+        JOIN run_flow AS made ON made.run_id = reached.run_id AND made.net_g > 0
+        JOIN run_flow AS taken ON taken.lot_id = made.lot_id AND taken.net_g < 0
+        WHERE NOT EXISTS (
+            SELECT 1 FROM voiding WHERE voided_index = taken.run_id / 1024
+        )
+    )
+    SELECT run_flow.run_id, run_flow.lot_id, run_flow.net_g, run_flow.metal_g
+    FROM (SELECT run_id FROM reached LIMIT :runs) AS some
+    JOIN run_flow ON run_flow.run_id = some.run_id
+"""
+    ),
 }
 
 

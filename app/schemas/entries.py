@@ -121,9 +121,7 @@ def parse_fact(item: Mapping[str, Any], own_org: str | None) -> Fact:
     _check_type(envelope.type)
     org = envelope.org or own_org
     if org is None:
-        raise Refused(
-            [FieldFault(None, "org", "expected the code of an organisation")]
-        )
+        raise Refused([FieldFault(None, "org", "expected the code of an organisation")])
     return Fact(
         id=envelope.id,
         type=envelope.type,
@@ -165,7 +163,9 @@ def _parse_data(fact_type: str, data: object) -> dict[str, Any]:
     except ValidationError as error:
         raise Refused(
             [
-                FieldFault(None, _path("data", fault.field), fault.message, fault.values)
+                FieldFault(
+                    None, _path("data", fault.field), fault.message, fault.values
+                )
                 for fault in faults_of(error, None)
             ]
         ) from None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from app.schemas.fields import (
+    AtUtc,
     Closed,
     Code,
     Day,
@@ -20,7 +21,6 @@ from app.schemas.fields import (
     SomeGrams,
     Symbol,
     Uscc,
-    AtUtc,
 )
 
 MAX_FLOWS = 400  # inputs, outputs of one run: their rows fit the keys of one entry
@@ -134,8 +134,6 @@ class WeighingData(Closed):
                     f"net_g: found {self.net_g}, expected {net_g}: gross less tare"
                 )
         return self
-
-
 
 
 class AliasData(Closed):

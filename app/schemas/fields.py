@@ -19,7 +19,9 @@ USCC_LENGTH = 18
 INSTANT_LENGTH = len("2026-03-05T08:30:00Z")
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Cn", "Co"}
 # Characters that turn the direction of the text around them
-DIRECTION_CHARACTERS = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
+DIRECTION_CHARACTERS = set(
+    "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c"
+)
 KEPT_BELOW_CLIENT_VERSIONS = (7, 8)
 
 

@@ -152,6 +152,8 @@ def made_lots(fact: Fact) -> Iterator[str]:
 
 def named_facilities(fact: Fact) -> Iterator[str]:
     """Codes of the facilities that a fact names."""
+    if fact.type == "facility.registered":
+        yield fact.data["code"]
     for name in ("facility", "from", "to"):
         if fact.type == "lot.delivered" and name == "to":
             continue

@@ -12,13 +12,20 @@ from app.data import read_json
 from app.models import SealedKeyRow
 from app.queries.log import get_entry, get_head
 from app.services.errors import Conflict, NoSigningKey
-from app.services.facts import Fact
 from app.services.fact_ids import new_fact_id
+from app.services.facts import Fact
 from app.services.journal import Journal, start_log
 from app.services.keys import KeyRing, store_sealed
 from app.services.signing import seal_facts
-from ledger import Signer, Verifier, canonical_json, key_name, parse_entry, parse_key_name
 from labels.codes import new_code
+from ledger import (
+    Signer,
+    Verifier,
+    canonical_json,
+    key_name,
+    parse_entry,
+    parse_key_name,
+)
 
 DEFAULT_ORIGIN_HOST = "remelt.invalid"
 

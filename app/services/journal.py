@@ -69,10 +69,11 @@ class Journal:
         """Write the entries and the new head in the caller's transaction."""
         if not self._rows:
             return
-        self._session.execute(insert(LogEntryRow.__table__), self._rows)
+        self._session.execute(insert(LogEntryRow), self._rows)
         self._session.execute(
-            update(LogHeadRow.__table__)
-            .where(LogHeadRow.__table__.c.id == HEAD_ID)
+            update(LogHeadRow)
+            .where(LogHeadRow.id == HEAD_ID)
+            .execution_options(synchronize_session=False)
             .values(size=self._frontier.size, frontier=self._frontier.dump())
         )
         self._rows = []
@@ -88,7 +89,7 @@ def start_log(session: Session) -> None:
 def find_known(
     session: Session, facts: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[int, bytes, bytes]]:
-    """Which of these (org, fact id) stand in the log: index, leaf hash, request digest."""
+    """Index, leaf hash and request digest of those (org, fact id) in the log."""
     found: dict[tuple[str, str], tuple[int, bytes, bytes]] = {}
     by_org: dict[str, list[str]] = {}
     for org, fact_id in facts:

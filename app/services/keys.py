@@ -106,9 +106,7 @@ def store_sealed(
 ) -> None:
     """Keep the private key of a new signer, sealed."""
     session.add(
-        SealedKeyRow(
-            key_name=signer.name, sealed=keyring.seal(signer), created_at=now
-        )
+        SealedKeyRow(key_name=signer.name, sealed=keyring.seal(signer), created_at=now)
     )
     session.flush()
 

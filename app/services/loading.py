@@ -81,14 +81,13 @@ def load_work(session: Session, facts: Sequence[Fact], now: datetime) -> Work:
     load_organisations(work, {fact.org for fact in facts} | _named(facts))
     load_facilities(work, {code for fact in facts for code in named_facilities(fact)})
     lots = {code for fact in facts for code in used_lots(fact)}
-    transfers = {
-        fact.data["transfer"] for fact in facts if "transfer" in fact.data
-    }
+    transfers = {fact.data["transfer"] for fact in facts if "transfer" in fact.data}
     claims = {fact.data["claim"] for fact in facts if fact.data.get("claim")}
     lots |= _lots_of_transfers(session, transfers)
     lots |= _lots_of_claims(session, claims)
     load_lots(work, lots)
     load_transfers(work, transfers)
+    load_claims(work, claims)
     return work
 
 
@@ -147,8 +146,8 @@ def _load_facilities(work: Work, condition: Any) -> None:  # noqa: ANN401 - a cl
         .join(FacilityRow, FacilityRow.id == ScaleRow.facility_id)
         .where(condition)
     )
-    for facility_id, *scale in rows:
-        scales[facility_id][scale[0]] = Scale(*scale)
+    for row in rows:
+        scales[row.facility_id][row.code] = Scale(*row[1:])
     found = work.session.execute(
         select(
             FacilityRow.id,
@@ -162,8 +161,8 @@ def _load_facilities(work: Work, condition: Any) -> None:  # noqa: ANN401 - a cl
         .join(OrganisationRow, OrganisationRow.id == FacilityRow.organisation_id)
         .where(condition)
     )
-    for row in found:
-        facility = Facility(*row, scales[row.id])
+    for one in found:
+        facility = Facility(*one, scales[one.id])
         work.facilities[facility.code] = facility
         work.facilities_by_id[facility.id] = facility
 
@@ -259,7 +258,8 @@ def load_claims(work: Work, codes: Iterable[str]) -> None:
     missing = sorted(set(codes) - work.claims.keys())
     for chunk in chunks(missing):
         rows = work.session.execute(
-            _claims().add_columns(LotRow.code.label("lot_code"))
+            _claims()
+            .add_columns(LotRow.code.label("lot_code"))
             .join(LotRow, LotRow.id == ClaimRow.lot_id)
             .where(ClaimRow.code.in_(chunk))
         )
@@ -335,6 +335,7 @@ def load_transfers(work: Work, codes: Iterable[str]) -> None:
                 TransferRow.from_facility_id,
                 TransferRow.to_facility_id,
                 TransferRow.net_g,
+                TransferRow.error_squared,
                 TransferRow.dispatched_at,
                 TransferOutcomeRow.id.label("outcome_id"),
             )
@@ -356,6 +357,7 @@ def load_transfers(work: Work, codes: Iterable[str]) -> None:
             from_facility=work.facilities_by_id[row.from_facility_id],
             to_facility=work.facilities_by_id[row.to_facility_id],
             net_g=row.net_g,
+            error_squared=row.error_squared,
             dispatched_at=row.dispatched_at,
             ended=row.outcome_id is not None,
         )
@@ -382,7 +384,9 @@ def _load_own_numbers(work: Work, facts: Iterable[Fact]) -> None:
         things = [fact.data, *fact.data.get("outputs", ())]
         for thing in things:
             if isinstance(alias := thing.get("alias"), list):
-                wanted[facility.id] |= {a["value"] for a in alias if a["scheme"] == "own"}
+                wanted[facility.id] |= {
+                    a["value"] for a in alias if a["scheme"] == "own"
+                }
     for facility_id, values in wanted.items():
         for chunk in chunks(sorted(values)):
             found = work.session.scalars(
@@ -425,6 +429,24 @@ def _load_months(work: Work, facts: Iterable[Fact]) -> None:
     }
     if not where:
         return
+    _read_months(work, MonthClosureRow.facility_id.in_(where))
+
+
+def load_month(work: Work, key: tuple[int, str, str]) -> None:
+    """The closure sums of one facility, material and month."""
+    if key not in work.month_closures:
+        facility_id, material, month = key
+        _read_months(
+            work,
+            and_(
+                MonthClosureRow.facility_id == facility_id,
+                MonthClosureRow.material == material,
+                MonthClosureRow.month == month,
+            ),
+        )
+
+
+def _read_months(work: Work, condition: Any) -> None:  # noqa: ANN401 - a clause
     table = MonthClosureRow
     for row in work.session.execute(
         select(
@@ -435,7 +457,7 @@ def _load_months(work: Work, facts: Iterable[Fact]) -> None:
             table.net_difference_g,
             table.metal_in_g,
             table.gain_unknown_g,
-        ).where(and_(table.facility_id.in_(where)))
+        ).where(condition)
     ):
         work.month_closures[row.facility_id, row.material, row.month] = {
             "net_in_g": row.net_in_g,

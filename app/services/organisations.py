@@ -6,7 +6,6 @@ from datetime import date
 
 from sqlalchemy import func, select
 
-from app.data import read_csv
 from app.models import (
     FacilityRow,
     OrganisationRow,
@@ -16,6 +15,7 @@ from app.models import (
 )
 from app.services.errors import refuse
 from app.services.facts import Fact
+from app.services.rules import provinces
 from app.services.work import Facility, Organisation, Scale, Work
 from ledger import (
     BadSignature,
@@ -34,7 +34,9 @@ def post_organisation(work: Work, fact: Fact, index: int) -> None:
     """
     data = fact.data
     if data["code"] in work.organisations:
-        raise refuse("data.code", "the code {code} is in use already", code=data["code"])
+        raise refuse(
+            "data.code", "the code {code} is in use already", code=data["code"]
+        )
     group = data.get("control_group")
     organisation = Organisation(row_id(index), data["code"], group)
     work.organisations[organisation.code] = organisation
@@ -70,8 +72,10 @@ def post_facility(work: Work, fact: Fact, index: int) -> None:
             own=organisation.code,
         )
     if data["code"] in work.facilities:
-        raise refuse("data.code", "the code {code} is in use already", code=data["code"])
-    if data["province"] not in {row["code"] for row in read_csv("provinces.csv")}:
+        raise refuse(
+            "data.code", "the code {code} is in use already", code=data["code"]
+        )
+    if data["province"] not in provinces():
         raise refuse(
             "data.province",
             "found {code}, expected a province of GB/T 2260 such as 440000",
@@ -177,7 +181,9 @@ def post_key(work: Work, fact: Fact, index: int) -> None:
         )
     )
     if known is not None:
-        raise refuse("data.vkey", "the key is registered already, as {name}", name=known)
+        raise refuse(
+            "data.vkey", "the key is registered already, as {name}", name=known
+        )
     work.new_keys[organisation.id] = work.new_keys.get(organisation.id, 0) + 1
     work.add_row(
         SigningKeyRow,

@@ -11,7 +11,15 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app.models import DisclosureRow
-from app.services import claims, corrections, labels, lots, organisations, runs, transfers
+from app.services import (
+    claims,
+    corrections,
+    labels,
+    lots,
+    organisations,
+    runs,
+    transfers,
+)
 from app.services.errors import (
     FieldFault,
     Refused,
@@ -23,6 +31,7 @@ from app.services.facts import Fact, SealedFact
 from app.services.journal import Journal, find_known, is_future
 from app.services.loading import load_after_lock, load_work
 from app.services.work import Work
+from graph import GraphError
 
 Handler = Callable[[Work, Fact, int], None]
 HANDLERS: dict[str, Handler] = {
@@ -112,7 +121,7 @@ def post_what_fits(
         try:
             with positioned(position):
                 _check_time(fact, now)
-                HANDLERS[fact.type](work, fact, index)
+                _handle(work, fact, index)
         except Refused as refused:
             faults.extend(refused.faults)
             continue
@@ -130,6 +139,13 @@ def post_what_fits(
     return Posted(receipts, tuple(faults))
 
 
+def _handle(work: Work, fact: Fact, index: int) -> None:
+    try:
+        HANDLERS[fact.type](work, fact, index)
+    except GraphError as error:
+        raise refuse("data", error.message, **error.values) from error
+
+
 def _repeated(sealed: SealedFact, entry: tuple[int, bytes, bytes]) -> Receipt:
     index, leaf_hash, digest = entry
     if digest != sealed.request_digest:
@@ -142,6 +158,4 @@ def _repeated(sealed: SealedFact, entry: tuple[int, bytes, bytes]) -> Receipt:
 
 def _check_time(fact: Fact, now: datetime) -> None:
     if is_future(fact.at, now):
-        raise refuse(
-            "at", "found {at}, which lies in the future", at=fact.at_text
-        )
+        raise refuse("at", "found {at}, which lies in the future", at=fact.at_text)

@@ -49,7 +49,8 @@ def require_right(actor: Actor, fact: Fact) -> None:
             "found a fact of organisation {org}, expected one of your own",
             org=fact.org,
         )
-    actor.require(fact.type, "own")
+    answers = fact.type in ("transfer.accepted", "transfer.refused")
+    actor.require(fact.type, "counterparty" if answers else "own")
 
 
 def record(

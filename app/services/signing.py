@@ -58,6 +58,7 @@ class Parents:
         self._session = session
         self._of_lot: dict[str, list[str]] = {}
         self._of_thing: dict[tuple[str, str], str] = {}
+        self._lot_of: dict[str, str] = {}
         self._load(facts)
 
     def of(self, fact: Fact) -> tuple[str, ...]:
@@ -78,11 +79,11 @@ class Parents:
         match fact.type:
             case "transfer.dispatched":
                 self._of_thing["transfer", fact.data["transfer"]] = leaf
-                self._of_thing["transfer_lot", fact.data["transfer"]] = fact.data["lot"]
+                self._lot_of[fact.data["transfer"]] = fact.data["lot"]
             case "transfer.accepted":
-                lot = self._of_thing.get(("transfer_lot", fact.data["transfer"]))
-                if lot is not None and lot in self._of_lot:
-                    self._of_lot[lot] = [self._of_lot[lot][0], leaf]
+                sent = self._lot_of.get(fact.data["transfer"])
+                if sent is not None and sent in self._of_lot:
+                    self._of_lot[sent] = [self._of_lot[sent][0], leaf]
             case "claim.issued":
                 self._of_thing["claim", fact.data["claim"]] = leaf
             case "label.issued":

@@ -101,6 +101,7 @@ class TransferState:
     from_facility: Facility
     to_facility: Facility
     net_g: int
+    error_squared: int
     dispatched_at: datetime
     ended: bool
 
@@ -136,9 +137,15 @@ class Work:
         self.facilities_with_runs: set[int] = set()
         self.own_numbers: set[tuple[int, str]] = set()
         self.run_codes: set[str] = set()
+        # Facility, maker, and net grams of products, returns and inputs, by run
+        self.runs_of_batch: dict[int, tuple[int, int, int, int, int]] = {}
+        self.label_digests: set[bytes] = set()
+        self.voided_labels: set[int] = set()
+        self.voided: set[int] = set()
         self.new_keys: dict[int, int] = {}
         self.month_closures: dict[tuple[int, str, str], dict[str, int]] = {}
         self._rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._positions: dict[tuple[str, int], int] = defaultdict(int)
         self._touched: dict[str, int] = {}
         self._new: set[str] = set()
         self._claim_states: dict[int, tuple[int, str]] = {}
@@ -148,6 +155,12 @@ class Work:
     def add_row(self, table: type[Base], row: dict[str, Any]) -> None:
         """A row to be written with the batch."""
         self._rows[table.__tablename__].append(row)
+
+    def next_position(self, table: str, index: int) -> int:
+        """The next free position among the rows that an entry makes in a table."""
+        position = self._positions[table, index]
+        self._positions[table, index] = position + 1
+        return position
 
     def party(self, index: int, organisation_id: int) -> None:
         """The entry concerns this organisation too."""
@@ -185,7 +198,9 @@ class Work:
             )
         return facility
 
-    def own_facility(self, code: str, organisation: Organisation, field: str) -> Facility:
+    def own_facility(
+        self, code: str, organisation: Organisation, field: str
+    ) -> Facility:
         """A facility of the organisation that states the fact.
 
         Raises:
@@ -200,9 +215,7 @@ class Work:
             )
         return facility
 
-    def held_lot(
-        self, code: str, organisation: Organisation, field: str
-    ) -> LotState:
+    def held_lot(self, code: str, organisation: Organisation, field: str) -> LotState:
         """A lot that the organisation holds and can take from.
 
         Raises:
@@ -280,7 +293,8 @@ class Work:
         self._write_months()
 
     def _write_balances(self) -> None:
-        new, changed = [], []
+        new: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
         for code, index in self._touched.items():
             row = balance_row(self.lots[code], index)
             (new if code in self._new else changed).append(row)
@@ -290,7 +304,8 @@ class Work:
 
     def _write_claim_states(self) -> None:
 
-        new, changed = [], []
+        new: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
         for claim_id, (index, state) in self._claim_states.items():
             row = {"claim_id": claim_id, "as_of_index": index, "state": state}
             (new if claim_id in self._new_claims else changed).append(row)
@@ -310,7 +325,7 @@ class Work:
             }
             for key, index in self._touched_months.items()
         ]
-        table = MonthClosureRow.__table__
+        table: Any = MonthClosureRow.__table__
         keys = [(row["facility_id"], row["material"], row["month"]) for row in rows]
         for key in keys:
             self.session.execute(

@@ -34,7 +34,8 @@ FACT_TABLES = (
     "transfer_outcome",
     "label_voiding",
 )
-FUNCTION = """CREATE FUNCTION remelt_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+FUNCTION = """
+CREATE FUNCTION remelt_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'table % is append-only: % is refused', TG_TABLE_NAME, TG_OP;
 END;
@@ -616,6 +617,7 @@ def upgrade() -> None:
         sa.Column("from_facility_id", sa.BigInteger(), nullable=False),
         sa.Column("to_facility_id", sa.BigInteger(), nullable=False),
         sa.Column("net_g", sa.BigInteger(), nullable=False),
+        sa.Column("error_squared", sa.BigInteger(), nullable=False),
         sa.Column("mode", sa.Text(), nullable=True),
         sa.Column("km", sa.Integer(), nullable=True),
         sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=False),
