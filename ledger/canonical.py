@@ -22,14 +22,24 @@ _encode = json.JSONEncoder(
 ).encode
 
 
-def canonical_json(value: object) -> bytes:
-    """The RFC 8785 form of a value of objects, arrays, text, whole numbers, booleans.
+def canonical_json(value: object, *, ascii_names: bool = False) -> bytes:
+    r"""The RFC 8785 form of a value of objects, arrays, text, whole numbers, booleans.
+
+    >>> canonical_json({"kg": 2, "a": ["铜", True, None]})
+    b'{"a":["\xe9\x93\x9c",true,null],"kg":2}'
+
+    Args:
+        value: Of ``dict``, ``list``, ``str``, ``int``, ``bool`` and ``None`` only.
+        ascii_names: Refuse member names that are not ASCII, as entries must.
 
     Raises:
         NotCanonical: It holds a float, a number beyond 2^53 - 1, a lone surrogate, a
             name that is not text, another type, or nests deeper than 32 levels.
     """
-    if _check(value, MAX_DEPTH):
+    plain = _check(value, MAX_DEPTH)
+    if ascii_names and not plain:
+        raise NotCanonical("a member name is not ASCII")
+    if plain:
         text = _encode(value)
         try:
             return text.encode()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ledger.errors import MalformedNote
-from ledger.note import OpenedNote, Signer, Verifier, open_note, sign_note, split_note
+from ledger.note import Signer, Verifier, open_note, sign_note, split_note
 from ledger.tree import HASH_SIZE
 
 LINES = 3
+MAX_SIZE = 2**63 - 1
+# Entries begin with this; a log so named could sign a checkpoint that reads as one
+ENTRY_PREFIX = "remelt/"
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,35 +26,52 @@ class Checkpoint:
         origin: Name of the log.
         size: Number of entries.
         root: 32 bytes.
+
+    Raises:
+        MalformedNote: The origin is empty, not one line, or begins like an entry; the
+            size is not within 0 to 2^63 - 1; the root is not 32 bytes.
     """
 
     origin: str
     size: int
     root: bytes
 
+    def __post_init__(self) -> None:
+        if not self.origin or "\n" in self.origin:
+            raise MalformedNote("the origin is no line of text")
+        if self.origin.startswith(ENTRY_PREFIX):
+            raise MalformedNote(f"no log may be named {self.origin}")
+        if not 0 <= self.size <= MAX_SIZE:
+            raise MalformedNote(f"{self.size} is no size of a log")
+        if len(self.root) != HASH_SIZE:
+            raise MalformedNote("the root is not a hash of 32 bytes")
+
     def to_text(self) -> str:
         """The three lines that are signed."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
-def parse_checkpoint(text: bytes) -> Checkpoint:
+def parse_checkpoint_text(text: bytes) -> Checkpoint:
     """The checkpoint of a note's text; extension lines are passed over.
 
     Raises:
         MalformedNote: The text is no checkpoint.
     """
-    lines = text.decode().split("\n")
+    try:
+        lines = text.decode().split("\n")
+    except UnicodeDecodeError:
+        raise MalformedNote("the checkpoint is not UTF-8") from None
     if len(lines) < LINES + 1 or lines[-1] or "" in lines[:-1]:
         raise MalformedNote("a checkpoint has origin, size and root, a line each")
     origin, size, encoded = lines[:LINES]
-    if not size.isascii() or not size.isdecimal() or str(int(size)) != size:
+    if not _SIZE.fullmatch(size):
         raise MalformedNote(f"{size!r} is no size")
     try:
         root = base64.b64decode(encoded, validate=True)
-    except (ValueError, binascii.Error):
+    except ValueError:
         raise MalformedNote("the root is not base64") from None
-    if len(root) != HASH_SIZE or base64.b64encode(root).decode() != encoded:
-        raise MalformedNote("the root is not a hash of 32 bytes")
+    if base64.b64encode(root).decode() != encoded:
+        raise MalformedNote("the root is not in its one spelling")
     return Checkpoint(origin, int(size), root)
 
 
@@ -65,12 +86,12 @@ def read_checkpoint(note: bytes) -> Checkpoint:
     Raises:
         MalformedNote: It is none.
     """
-    return parse_checkpoint(split_note(note)[0])
+    return parse_checkpoint_text(split_note(note)[0])
 
 
 def open_checkpoint(
     note: bytes, verifiers: Iterable[Verifier], origin: str
-) -> tuple[Checkpoint, OpenedNote]:
+) -> Checkpoint:
     """Verify a checkpoint of one log.
 
     Raises:
@@ -78,7 +99,7 @@ def open_checkpoint(
         BadSignature: No known key has signed it, or one did not verify.
     """
     opened = open_note(note, verifiers)
-    checkpoint = parse_checkpoint(opened.text)
+    checkpoint = parse_checkpoint_text(opened.text)
     if checkpoint.origin != origin:
         raise MalformedNote(f"a checkpoint of {checkpoint.origin}, expected {origin}")
-    return checkpoint, opened
+    return checkpoint

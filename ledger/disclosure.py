@@ -8,7 +8,6 @@ that string is what is kept.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import secrets
@@ -39,9 +38,21 @@ class Disclosure:
 
 
 def disclose(name: str, value: str, salt: str | None = None) -> Disclosure:
-    """Salt a value with 128 fresh random bits."""
+    """Salt a value with 128 fresh random bits.
+
+    Args:
+        name: Of the field.
+        value: What the field says.
+        salt: For known answers only: whoever knows the salt can guess the value.
+
+    Raises:
+        NotCanonical: A text holds a lone surrogate.
+    """
     salt = salt or _encode(secrets.token_bytes(SALT_SIZE))
-    body = json.dumps([salt, name, value], ensure_ascii=False).encode()
+    try:
+        body = json.dumps([salt, name, value], ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise NotCanonical("a text holds a lone surrogate") from None
     text = _encode(body)
     return Disclosure(name, value, text, digest_of(text))
 
@@ -53,10 +64,13 @@ def parse_disclosure(text: str) -> Disclosure:
         NotCanonical: The text is no disclosure of a text value.
     """
     try:
-        padded = text + "=" * (-len(text) % 4)
-        parts = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-    except (ValueError, binascii.Error):
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        body = base64.urlsafe_b64decode(padded)
+        parts = json.loads(body.decode())
+    except (ValueError, RecursionError):
         raise NotCanonical("the text is no disclosure") from None
+    if _encode(body) != text:
+        raise NotCanonical("the text is not in its one spelling (base64url)")
     if (
         not isinstance(parts, list)
         or len(parts) != PARTS

@@ -10,10 +10,10 @@ Key names are ``<log origin>/<organisation code>/<number>``.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ledger.canonical import canonical_json, parse_canonical
@@ -34,6 +34,8 @@ MEMBERS = {"at", "data", "id", "org", "parents", "sd", "seen", "type", "v"}
 _ID = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 )
+_TYPE = re.compile(r"[a-z]+\.[a-z_]+")
+_ORG = re.compile(r"[0-9A-Z-]{1,64}")
 _AT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 _LEAF = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -92,8 +94,10 @@ def sign_entry(fact: Mapping[str, Any], signers: Sequence[Signer]) -> bytes:
         MalformedEntry: The envelope is not complete, or the entry is too long.
     """
     check_envelope(fact)
-    text = HEADER + canonical_json(fact) + b"\n"
+    text = HEADER + canonical_json(fact, ascii_names=True) + b"\n"
     ordered = sorted(signers, key=lambda one: one.name)
+    if len({one.name for one in ordered}) != len(ordered):
+        raise MalformedEntry("a key signs twice")
     note = sign_note(text.decode(), ordered)
     if len(note) > MAX_ENTRY_SIZE:
         raise MalformedEntry(f"the entry has {len(note)} bytes, at most 65535 fit")
@@ -141,10 +145,10 @@ def check_envelope(fact: Mapping[str, Any]) -> None:
         raise MalformedEntry(f"the member {wrong} {verb}")
     checks = {
         "id": isinstance(fact["id"], str) and bool(_ID.fullmatch(fact["id"])),
-        "type": isinstance(fact["type"], str) and bool(fact["type"]),
+        "type": isinstance(fact["type"], str) and bool(_TYPE.fullmatch(fact["type"])),
         "v": type(fact["v"]) is int and fact["v"] >= 1,
-        "org": isinstance(fact["org"], str) and bool(fact["org"]),
-        "at": isinstance(fact["at"], str) and bool(_AT.fullmatch(fact["at"])),
+        "org": isinstance(fact["org"], str) and bool(_ORG.fullmatch(fact["org"])),
+        "at": _is_instant(fact["at"]),
         "data": isinstance(fact["data"], Mapping),
         "sd": _is_sorted_list(fact["sd"], _DIGEST),
         "parents": _is_sorted_list(fact["parents"], _LEAF),
@@ -152,6 +156,17 @@ def check_envelope(fact: Mapping[str, Any]) -> None:
     }
     if faulty := [name for name, fits in checks.items() if not fits]:
         raise MalformedEntry(f"the member {faulty[0]} is not as it should be")
+
+
+def _is_instant(value: object) -> bool:
+    """Whether it is a UTC second that the calendar has."""
+    if not isinstance(value, str) or not _AT.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_sorted_list(value: object, pattern: re.Pattern[str]) -> bool:
@@ -193,14 +208,18 @@ def verify_entry(entry: Entry, verifiers: Sequence[Verifier]) -> None:
         by_name[line.name].verify(line.signature, entry.text)
 
 
-def possession_text(organisation: str, vkey: str) -> bytes:
-    """What a new key signs to show that its holder has it."""
+def proof_of_possession_text(organisation: str, vkey: str) -> bytes:
+    r"""What a new key signs to show that its holder has it: three lines.
+
+    >>> proof_of_possession_text("ORG", "name+id+key")
+    b'remelt/key-possession@v1\nORG\nname+id+key\n'
+    """
     return f"{POSSESSION}{organisation}\n{vkey}\n".encode()
 
 
 def prove_possession(organisation: str, signer: Signer) -> str:
     """A new key's signature over its own registration, base64."""
-    text = possession_text(organisation, signer.vkey)
+    text = proof_of_possession_text(organisation, signer.vkey)
     return base64.b64encode(signer.sign(text)).decode()
 
 
@@ -214,6 +233,9 @@ def check_possession(organisation: str, vkey: str, proof: str) -> None:
     """
     try:
         signature = base64.b64decode(proof, validate=True)
-    except (ValueError, binascii.Error):
+    except ValueError:
         raise BadSignature("the proof of possession is not base64") from None
-    Verifier.parse(vkey).verify(signature, possession_text(organisation, vkey))
+    if base64.b64encode(signature).decode() != proof:
+        raise BadSignature("the proof of possession is not in its one spelling")
+    text = proof_of_possession_text(organisation, vkey)
+    Verifier.parse(vkey).verify(signature, text)

@@ -8,8 +8,8 @@ A note is text, an empty line, and signature lines::
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,7 +27,11 @@ KEY_SIZE = 32
 KEY_ID_SIZE = 4
 SIGNATURE_SIZE = 64
 MAX_SIGNATURES = 100
+MAX_NOTE_SIZE = 1_000_000
+_CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f]")
 DASH = "— "
+# Spaces of Unicode, controls, surrogates, and the plus sign that parts a key's text
+_NO_NAME = re.compile(r"[\s+\x00-\x1f\ud800-\udfff]")
 _FIELD_PRIME = 2**255 - 19
 # Encodings of points of order 1, 2, 4 and 8 with y < p; those with y >= p are not
 # canonical and refused for that
@@ -63,20 +67,49 @@ def check_public_key(raw: bytes) -> None:
         raise WeakKey("the public key is not in its canonical encoding")
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """First 4 bytes of SHA-256(name || 0x0A || 0x01 || public key)."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[
+def key_id(name: str, public_key: bytes, kind: bytes = ED25519) -> bytes:
+    """First 4 bytes of SHA-256(name || 0x0A || type byte || public key)."""
+    return hashlib.sha256(name.encode() + b"\n" + kind + public_key).digest()[
         :KEY_ID_SIZE
     ]
+
+
+def format_vkey(name: str, public_key: bytes, kind: bytes = ED25519) -> str:
+    """A public key as text: ``name+hex key ID+base64(type byte || key)``."""
+    encoded = base64.b64encode(kind + public_key).decode()
+    return f"{name}+{key_id(name, public_key, kind).hex()}+{encoded}"
+
+
+def split_vkey(vkey: str, kind: bytes = ED25519) -> tuple[str, bytes]:
+    """Name and public key out of a key's text, of which there is one spelling.
+
+    Raises:
+        MalformedNote: The text is no key of this type, or its ID does not fit.
+        WeakKey: The key must not be used.
+    """
+    fault = MalformedNote(f"{vkey[:200]!r} is no verifier key")
+    try:
+        name, _, encoded = vkey.split("+", 2)
+        decoded = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        raise fault from None
+    if decoded[:1] != kind or len(decoded) != 1 + KEY_SIZE:
+        raise fault
+    check_name(name)
+    check_public_key(decoded[1:])
+    if format_vkey(name, decoded[1:], kind) != vkey:
+        raise fault
+    return name, decoded[1:]
 
 
 def check_name(name: str) -> None:
     """Refuse what cannot name a key.
 
     Raises:
-        MalformedNote: It is empty or holds a space, a plus sign or a control.
+        MalformedNote: It is empty or holds a space, a plus sign, a control or a lone
+            surrogate.
     """
-    if not name or "+" in name or any(c.isspace() or ord(c) < ord(" ") for c in name):
+    if not name or _NO_NAME.search(name):
         raise MalformedNote(f"{name!r} cannot name a key")
 
 
@@ -104,8 +137,7 @@ class Verifier:
     @property
     def vkey(self) -> str:
         """The key as text."""
-        encoded = base64.b64encode(ED25519 + self.public_key).decode()
-        return f"{self.name}+{self.key_id.hex()}+{encoded}"
+        return format_vkey(self.name, self.public_key)
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check one signature (RFC 8032, as OpenSSL and Go check it).
@@ -123,18 +155,7 @@ class Verifier:
 
 @lru_cache(maxsize=4096)
 def _parse_vkey(vkey: str) -> Verifier:
-    fault = MalformedNote(f"{vkey!r} is no verifier key")
-    try:
-        name, hex_id, encoded = vkey.split("+", 2)
-        decoded = base64.b64decode(encoded, validate=True)
-    except (ValueError, binascii.Error):
-        raise fault from None
-    if decoded[:1] != ED25519 or len(decoded) != 1 + KEY_SIZE:
-        raise fault
-    verifier = Verifier(name, decoded[1:])
-    if verifier.vkey != vkey or hex_id != verifier.key_id.hex():
-        raise fault
-    return verifier
+    return Verifier(*split_vkey(vkey))
 
 
 class Signer:
@@ -196,12 +217,12 @@ class OpenedNote:
 
     Attributes:
         text: With its last newline.
-        verified: Names of the keys whose signatures verified, in order.
+        signatures: Lines whose signatures verified, one for each key, in order.
         unknown: Lines of keys that the caller did not name.
     """
 
     text: bytes
-    verified: tuple[str, ...]
+    signatures: tuple[SignatureLine, ...]
     unknown: tuple[SignatureLine, ...]
 
 
@@ -209,9 +230,15 @@ def sign_note(text: str, signers: Sequence[Signer]) -> bytes:
     """A note over a text, signed by each signer in turn.
 
     Raises:
-        MalformedNote: The text does not end in a newline or holds a control.
+        MalformedNote: The text does not end in a newline, or holds a control or a lone
+            surrogate; or nobody signs.
     """
-    body = text.encode()
+    if not signers:
+        raise MalformedNote("a note needs a signature")
+    try:
+        body = text.encode()
+    except UnicodeEncodeError:
+        raise MalformedNote("the text holds a lone surrogate") from None
     check_text(body)
     lines = [
         SignatureLine(one.name, one.verifier.key_id, one.sign(body)).to_text()
@@ -233,7 +260,7 @@ def check_text(body: bytes) -> None:
         body.decode()
     except UnicodeDecodeError:
         raise MalformedNote("the note is not UTF-8") from None
-    if any(byte < 0x20 and byte != 0x0A for byte in body):  # noqa: PLR2004
+    if _CONTROL.search(body):
         raise MalformedNote("the note holds a control character")
 
 
@@ -243,27 +270,29 @@ def split_note(note: bytes) -> tuple[bytes, tuple[SignatureLine, ...]]:
     Raises:
         MalformedNote: The bytes are no signed note.
     """
+    if len(note) > MAX_NOTE_SIZE:
+        raise MalformedNote(f"a note of {len(note)} bytes is too long")
     check_text(note)
     cut = note.rfind(b"\n\n")
     if cut < 0:
         raise MalformedNote("no empty line stands between text and signatures")
     text, below = note[: cut + 1], note[cut + 2 :].decode()
-    lines = [f"{line}\n" for line in below[:-1].split("\n")] if below else []
-    if not lines:
+    if not below:
         raise MalformedNote("the note has no signature")
+    lines = below[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise MalformedNote(f"the note has {len(lines)} signatures")
     return text, tuple(_parse_line(line) for line in lines)
 
 
 def _parse_line(line: str) -> SignatureLine:
-    fault = MalformedNote(f"{line!r} is no signature line")
-    if not line.startswith(DASH) or not line.endswith("\n"):
+    fault = MalformedNote(f"{line[:200]!r} is no signature line")
+    if not line.startswith(DASH):
         raise fault
     try:
-        name, encoded = line[len(DASH) : -1].split(" ")
+        name, encoded = line[len(DASH) :].split(" ")
         decoded = base64.b64decode(encoded, validate=True)
-    except (ValueError, binascii.Error):
+    except ValueError:
         raise fault from None
     check_name(name)
     if len(decoded) <= KEY_ID_SIZE or base64.b64encode(decoded).decode() != encoded:
@@ -282,20 +311,21 @@ def open_note(note: bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
         BadSignature: A known key's signature does not verify, or none is there.
     """
     text, lines = split_note(note)
-    known = {(one.name, one.key_id): one for one in verifiers}
-    verified: list[str] = []
+    known: dict[tuple[str, bytes], Verifier] = {}
+    for one in verifiers:
+        # Two keys under one name and ID: nobody could say which has signed
+        if known.setdefault((one.name, one.key_id), one).public_key != one.public_key:
+            raise BadSignature(f"two different keys have the ID of {one.name}")
+    verified: dict[tuple[str, bytes], SignatureLine] = {}
     unknown: list[SignatureLine] = []
-    seen: set[tuple[str, bytes]] = set()
     for line in lines:
-        verifier = known.get((line.name, line.key_id))
+        key = (line.name, line.key_id)
+        verifier = known.get(key)
         if verifier is None:
             unknown.append(line)
             continue
-        if (line.name, line.key_id) in seen:
-            continue
-        seen.add((line.name, line.key_id))
         verifier.verify(line.signature, text)
-        verified.append(line.name)
+        verified.setdefault(key, line)
     if not verified:
         raise BadSignature("no known key has signed the note")
-    return OpenedNote(text, tuple(verified), tuple(unknown))
+    return OpenedNote(text, tuple(verified.values()), tuple(unknown))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from ledger.errors import MalformedTile
 from ledger.tree import HASH_SIZE
@@ -18,7 +18,8 @@ from ledger.tree import HASH_SIZE
 TILE_WIDTH = 256
 MAX_LEVEL = 63
 MAX_ENTRY_SIZE = 65_535
-ENTRIES = "entries"
+MAX_PATH = 64  # an index of 63 bits needs 46
+ENTRIES: Final = "entries"
 _NAME = re.compile(
     r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?"
 )
@@ -34,27 +35,50 @@ class TileReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TileName:
-    """What a tile's path names; ``level`` is None for a bundle of entries."""
+    """What a tile's path names.
 
-    level: int | None
+    Attributes:
+        level: 0 to 63, or ``"entries"`` for a bundle of entries.
+        index: Position in its level.
+        width: Hashes or entries in it, 1 to 256; 256 is a full tile.
+    """
+
+    level: int | Literal["entries"]
     index: int
     width: int = TILE_WIDTH
 
+    @property
+    def path(self) -> str:
+        """Path below the log's prefix."""
+        if self.level == ENTRIES:
+            return entries_path(self.index, self.width)
+        return tile_path(self.level, self.index, self.width)
 
-def tile_path(name: TileName) -> str:
-    """Path below the log's prefix: ``tile/0/x001/234.p/67``.
 
-    >>> tile_path(TileName(0, 1234067))
+def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
+    """Path of a tile of hashes, below the log's prefix.
+
+    >>> tile_path(0, 1234067)
     'tile/0/x001/x234/067'
-    >>> tile_path(TileName(None, 5, 12))
+    """
+    return _path(str(level), index, width)
+
+
+def entries_path(index: int, width: int = TILE_WIDTH) -> str:
+    """Path of a bundle of entries, below the log's prefix.
+
+    >>> entries_path(5, 12)
     'tile/entries/005.p/12'
     """
-    groups, rest = [f"{name.index % 1000:03d}"], name.index // 1000
+    return _path(ENTRIES, index, width)
+
+
+def _path(level: str, index: int, width: int) -> str:
+    groups, rest = [f"{index % 1000:03d}"], index // 1000
     while rest:
         groups.append(f"x{rest % 1000:03d}")
         rest //= 1000
-    level = ENTRIES if name.level is None else str(name.level)
-    partial = "" if name.width == TILE_WIDTH else f".p/{name.width}"
+    partial = "" if width == TILE_WIDTH else f".p/{width}"
     return f"tile/{level}/{'/'.join(reversed(groups))}{partial}"
 
 
@@ -64,18 +88,18 @@ def parse_tile_path(path: str) -> TileName:
     Raises:
         MalformedTile: It names none.
     """
-    match = _NAME.fullmatch(path)
+    match = _NAME.fullmatch(path) if len(path) <= MAX_PATH else None
     if match is None:
-        raise MalformedTile(f"{path!r} names no tile")
+        raise MalformedTile(f"{path[:MAX_PATH]!r} names no tile")
     level, groups, width = match.groups()
     name = TileName(
-        None if level == ENTRIES else int(level),
+        ENTRIES if level == ENTRIES else int(level),
         int(groups.replace("/", "").replace("x", "")),
         TILE_WIDTH if width is None else int(width),
     )
-    if tile_path(name) != path or not 1 <= name.width <= TILE_WIDTH:
+    if name.path != path or not 1 <= name.width <= TILE_WIDTH:
         raise MalformedTile(f"{path!r} names no tile")
-    if name.level is not None and name.level > MAX_LEVEL:
+    if name.level != ENTRIES and name.level > MAX_LEVEL:
         raise MalformedTile(f"there is no level {name.level}")
     return name
 
@@ -84,8 +108,10 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """Entries one behind the other, each behind its length in two bytes.
 
     Raises:
-        MalformedTile: An entry is longer than 65,535 bytes.
+        MalformedTile: An entry is longer than 65,535 bytes, or there are more than 256.
     """
+    if len(entries) > TILE_WIDTH:
+        raise MalformedTile(f"{len(entries)} entries fit no bundle")
     parts = []
     for entry in entries:
         if len(entry) > MAX_ENTRY_SIZE:
@@ -114,17 +140,25 @@ def decode_bundle(data: bytes) -> list[bytes]:
 
 def tiles_of_size(size: int) -> Iterator[TileName]:
     """Every tile and bundle of a tree of this size, full and partial, lowest first."""
-    for index in range(size // TILE_WIDTH):
-        yield TileName(None, index)
-    if rest := size % TILE_WIDTH:
-        yield TileName(None, size // TILE_WIDTH, rest)
-    level, width = 0, size
-    while width:
-        for index in range(width // TILE_WIDTH):
+    return new_tiles(0, size)
+
+
+def new_tiles(old_size: int, new_size: int) -> Iterator[TileName]:
+    """The tiles and bundles that a tree of the new size has and one of the old not.
+
+    In the order in which to write them: entries, then the hashes from level 0 up.
+    """
+    level: int | Literal["entries"] = ENTRIES
+    old, new = old_size, new_size
+    while new:
+        for index in range(old // TILE_WIDTH, new // TILE_WIDTH):
             yield TileName(level, index)
-        if rest := width % TILE_WIDTH:
-            yield TileName(level, width // TILE_WIDTH, rest)
-        level, width = level + 1, width // TILE_WIDTH
+        if new > old and (rest := new % TILE_WIDTH):
+            yield TileName(level, new // TILE_WIDTH, rest)
+        if level == ENTRIES:
+            level = 0
+        else:
+            level, old, new = level + 1, old // TILE_WIDTH, new // TILE_WIDTH
 
 
 def split_hashes(data: bytes) -> list[bytes]:

@@ -56,7 +56,13 @@ class Frontier:
         self.append_leaf(leaf_hash(entry))
 
     def append_leaf(self, tip: bytes) -> None:
-        """Add one entry by its leaf hash."""
+        """Add one entry by its leaf hash.
+
+        Raises:
+            NotCanonical: It is not 32 bytes long.
+        """
+        if len(tip) != HASH_SIZE:
+            raise NotCanonical(f"a leaf hash of {len(tip)} bytes, expected {HASH_SIZE}")
         size = self.size
         while size & 1:
             tip, size = node_hash(self._roots.pop(), tip), size >> 1
