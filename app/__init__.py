@@ -1,0 +1,40 @@
+"""The Flask application: the whole wiring, top to bottom."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+
+from app import api, db, errors, operation, schema, security
+from app.api import log as log_blueprint
+from app.config import Settings
+
+
+def create_app(settings: Settings, *, check: bool = True) -> APIFlask:
+    """Build the application.
+
+    Args:
+        settings: All of them, checked.
+        check: Refuse a database whose schema is old or whose facts are unguarded;
+            off only for the commands that mend it.
+
+    Raises:
+        app.schema.SchemaError: The database is not fit to work on.
+    """
+    # docs_path: the page of APIFlask would load its scripts from a CDN
+    app = APIFlask(
+        __name__,
+        title="Remelt",
+        version="1",
+        docs_path=None,
+        spec_path="/api/openapi.json",
+    )
+    app.config.from_mapping(settings.to_flask())
+    db.init_app(app, settings.database_url)
+    if check:
+        schema.check_schema(db.engine_of(app))
+    security.init_app(app)
+    errors.init_app(app)
+    operation.init_app(app)
+    app.register_blueprint(api.bp)
+    app.register_blueprint(log_blueprint.bp)
+    return app

@@ -1,4 +1,4 @@
-"""A small world of invented organisations over a real database, through the services."""
+"""A small world of invented organisations over a real database."""
 
 from __future__ import annotations
 
@@ -135,9 +135,7 @@ class World:
 
     def post_as_registrar(self, facts: Sequence[Fact]) -> list[Receipt]:
         """Post facts that the registrar signs."""
-        return record_as_registrar(
-            self.doors, self.keyring, REGISTRAR, facts, self.now
-        )
+        return record_as_registrar(self.doors, self.keyring, REGISTRAR, facts, self.now)
 
     def checkpoint(self) -> Checkpoint | None:
         """Sign the head."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.schemas.facts import DATA, parse_data
 from app.schemas.fields import AtUtc, Closed, Code, FactId, Line, clean_text
 from app.services.errors import FieldFault, Refused
 from app.services.facts import Fact, parse_at
-from ledger import Entry, LedgerError, parse_entry
+from app.services.recording import OwnEntry
+from ledger import LedgerError, parse_entry
 
 MAX_FACTS = 1000
 
@@ -65,18 +65,9 @@ class EntriesOut(Closed):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class SignedNote:
-    """A client's own entry, parsed, with its checked data."""
-
-    entry: Entry
-    data: dict[str, Any]
-    disclosures: tuple[str, ...]
-
-
 def parse_requests(
     items: Sequence[Mapping[str, Any]], own_org: str | None
-) -> list[Fact | SignedNote]:
+) -> list[Fact | OwnEntry]:
     """Facts and signed notes out of a request.
 
     Args:
@@ -87,7 +78,7 @@ def parse_requests(
         Refused: With every fault of every item, by position.
     """
     faults: list[FieldFault] = []
-    parsed: list[Fact | SignedNote] = []
+    parsed: list[Fact | OwnEntry] = []
     for position, item in enumerate(items):
         try:
             if "note" in item:
@@ -134,12 +125,12 @@ def parse_fact(item: Mapping[str, Any], own_org: str | None) -> Fact:
     )
 
 
-def _parse_note(item: Mapping[str, Any]) -> SignedNote:
+def _parse_note(item: Mapping[str, Any]) -> OwnEntry:
     sent = NoteIn.model_validate(dict(item))
     entry = parse_entry(sent.note.encode())
     _check_type(entry.fact["type"])
     data = _parse_data(entry.fact["type"], entry.fact["data"])
-    return SignedNote(entry, data, tuple(sent.disclosures))
+    return OwnEntry(entry, data, tuple(sent.disclosures))
 
 
 def _check_type(name: str) -> None:
@@ -207,3 +198,42 @@ def _reason(fault: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
         return "is no field of this type"
     message = str(fault["msg"]).removeprefix("Value error, ")
     return message if message.startswith("found") else f"found {shown}: {message}"
+
+
+class EntryListIn(BaseModel):
+    """How a list of entries is narrowed and paged."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: Annotated[int, Field(ge=-1)] = -1
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    type: Annotated[str, Field(max_length=50)] | None = None
+
+
+class EntryOut(BaseModel):
+    """An entry; ``private`` holds values that only its own organisation sees."""
+
+    entry_index: int
+    leaf_hash: str
+    signers: list[str]
+    fact: dict[str, Any]
+    voided_by: int | None
+    private: dict[str, str]
+    note: str
+
+
+class EntryListOut(BaseModel):
+    """A page of entries; ``next_after`` continues it."""
+
+    entries: list[EntryOut]
+    next_after: int | None
+
+
+class ProofOut(BaseModel):
+    """Inclusion proof, hexadecimal, leaf's sibling first, and the checkpoint's note."""
+
+    entry_index: int
+    leaf_hash: str
+    grade: Literal["recorded", "logged"]
+    proof: list[str]
+    checkpoint: str | None

@@ -28,6 +28,7 @@ from app.models import (
     TransferRow,
     entry_of,
 )
+from app.queries.lots import lot_value, position_value
 from app.services.facts import Fact, made_lots, named_facilities, used_lots
 from app.services.journal import chunks
 from app.services.work import (
@@ -40,7 +41,6 @@ from app.services.work import (
     TransferState,
     Work,
 )
-from graph import Lot, LotKind, Position
 
 LOT_COLUMNS = (
     LotRow.id,
@@ -190,36 +190,6 @@ def _revisions(session: Session, rows: Iterable[Row[Any]]) -> dict[int, Any]:
         return {}
     found = session.scalars(select(LotRevisionRow).where(LotRevisionRow.id.in_(wanted)))
     return {row.id: row for row in found}
-
-
-def lot_value(row: Any, made: Any) -> Lot:  # noqa: ANN401 - any row with these columns
-    """The lot that a row describes; ``made`` is the row or revision in force."""
-    uncounted: tuple[int, ...] | None = tuple(
-        getattr(made, name) for name in UNCOUNTED_COLUMNS
-    )
-    if uncounted is not None and uncounted[0] is None:
-        uncounted = None
-    return Lot(
-        code=row.code,
-        kind=LotKind(row.kind),
-        material=row.material,
-        metal=row.metal,
-        net_g=row.net_g,
-        metal_g=made.metal_g,
-        cells=tuple(getattr(made, name) for name in CELL_COLUMNS),
-        uncounted=uncounted,
-    )
-
-
-def position_value(row: Any) -> Position:  # noqa: ANN401 - any row with these columns
-    """The position that a balance row holds."""
-    return Position(
-        goes_on_g=row.goes_on_g,
-        placed_to_g=row.placed_to_g,
-        gaps=tuple((start, to) for start, to in row.gaps),
-        internal_as_unknown=row.internal_as_unknown,
-        claimed=tuple((start, to) for start, to in row.claimed),
-    )
 
 
 def _lot_state(row: Any, revision: Any) -> LotState:  # noqa: ANN401 - rows of a join

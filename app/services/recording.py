@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.services.access import Actor
-from app.services.errors import Forbidden
-from app.services.facts import FACT_TYPES, Fact, SealedFact
+from app.services.errors import Forbidden, positioned
+from app.services.facts import FACT_TYPES, Fact, SealedFact, parse_at
 from app.services.genesis import get_registrar
 from app.services.keys import KeyRing
 from app.services.posting import Receipt, post
-from app.services.signing import seal_facts
+from app.services.signing import accept_note, check_parents, seal_facts
+from ledger import Entry
 
 Opener = Callable[[], AbstractContextManager[Session]]
 
@@ -94,3 +96,69 @@ def post_sealed(
     """Post signed facts in a transaction of their own."""
     with doors.transaction() as session:
         return post(session, sealed, now)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntry:
+    """An entry that an organisation signed itself, parsed, its data checked."""
+
+    entry: Entry
+    data: Mapping[str, Any]
+    disclosures: tuple[str, ...]
+
+
+def record_mixed(
+    doors: Doors,
+    keyring: KeyRing,
+    actor: Actor,
+    requests: Sequence[Fact | OwnEntry],
+    now: datetime,
+) -> list[Receipt]:
+    """Post facts and signed entries together, in their order, all or nothing.
+
+    What the registrar signs is not taken here: organisations are registered together
+    with their first keys.
+
+    Raises:
+        Forbidden: The actor may not state one of them.
+        Refused: Faults by position; nothing was posted.
+        RepeatMismatch: An id stands in the log with another request.
+        NoSigningKey: The organisation keeps its own keys.
+        NoSuchKey: An entry is signed by a key that is not registered.
+        ledger.BadSignature: A signature does not verify.
+    """
+    for one in requests:
+        require_right(actor, _fact_of(one))
+    with doors.reading() as session:
+        sealed: list[SealedFact] = []
+        own: list[SealedFact] = []
+        for position, one in enumerate(requests):
+            if isinstance(one, Fact):
+                continue
+            with positioned(position):
+                own.append(
+                    accept_note(session, keyring, one.entry, one.data, one.disclosures)
+                )
+        check_parents(session, own)
+        signed = iter(own)
+        ours = iter(
+            seal_facts(
+                session, keyring, [one for one in requests if isinstance(one, Fact)]
+            )
+        )
+        for one in requests:
+            sealed.append(next(ours if isinstance(one, Fact) else signed))
+    return post_sealed(doors, sealed, now)
+
+
+def _fact_of(one: Fact | OwnEntry) -> Fact:
+    if isinstance(one, Fact):
+        return one
+    envelope = one.entry.fact
+    return Fact(
+        id=envelope["id"],
+        type=envelope["type"],
+        org=envelope["org"],
+        at=parse_at(envelope["at"]),
+        data=one.data,
+    )

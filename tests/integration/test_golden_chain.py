@@ -17,9 +17,9 @@ from app.models import (
     SupplyRecordRow,
     TakingRow,
 )
+from app.queries.lots import lot_value, position_value
 from app.services.errors import Refused
 from app.services.facts import Fact
-from app.services.loading import lot_value, position_value
 from graph import free_stretches, read, shares
 from tests.golden import golden
 from tests.world import World, code_of

@@ -1,0 +1,108 @@
+"""Facts in, entries out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.api import bp
+from app.db import reading
+from app.queries.facts import EntryView, get_entry_view, list_entries
+from app.queries.log import DatabaseTiles, find_covering, get_head
+from app.schemas.entries import (
+    EntriesIn,
+    EntriesOut,
+    EntryListIn,
+    EntryListOut,
+    EntryOut,
+    ProofOut,
+    ReceiptOut,
+    parse_requests,
+)
+from app.security import current_actor, doors, keyring, now, reader_for
+from app.services.recording import record_mixed
+from ledger import prove_inclusion
+
+
+@bp.post("/entries")
+@bp.input(EntriesIn, arg_name="body")
+@bp.output(EntriesOut, status_code=201)
+def post_entries(body: EntriesIn) -> EntriesOut:
+    """Record up to 1,000 facts, all of them or none.
+
+    Each item is a fact, which the platform signs with the key that it holds for your
+    organisation, or ``{"note": ..., "disclosures": [...]}``, an entry that you signed.
+    The same fact under the same id is answered with its first receipt.
+    """
+    actor = current_actor()
+    requests = parse_requests(body.facts, actor.organisation_code)
+    receipts = record_mixed(doors(), keyring(), actor, requests, now())
+    with reading() as session:
+        size = get_head(session).size
+    return EntriesOut(
+        receipts=[
+            ReceiptOut(
+                position=position,
+                id=one.fact_id,
+                entry_index=one.entry_index,
+                leaf_hash=one.leaf_hash,
+                repeated=one.repeated,
+            )
+            for position, one in enumerate(receipts)
+        ],
+        size=size,
+    )
+
+
+@bp.get("/entries")
+@bp.input(EntryListIn, location="query", arg_name="query")
+@bp.output(EntryListOut)
+def show_entries(query: EntryListIn) -> EntryListOut:
+    """Entries that you may read, in log order, from behind ``after`` on."""
+    reader = reader_for(current_actor())
+    with reading() as session:
+        views = list_entries(
+            session,
+            reader,
+            after=query.after,
+            limit=query.limit,
+            fact_type=query.type,
+        )
+    more = len(views) == query.limit
+    return EntryListOut(
+        entries=[_out(view) for view in views],
+        next_after=views[-1].entry_index if more else None,
+    )
+
+
+@bp.get("/entries/<int:index>")
+@bp.output(EntryOut)
+def show_entry(index: int) -> EntryOut:
+    """One entry, with its note as signed."""
+    with reading() as session:
+        return _out(get_entry_view(session, reader_for(current_actor()), index))
+
+
+@bp.get("/entries/<int:index>/proof")
+@bp.output(ProofOut)
+def show_proof(index: int) -> ProofOut:
+    """Inclusion proof of an entry under the first checkpoint that covers it."""
+    with reading() as session:
+        view = get_entry_view(session, reader_for(current_actor()), index)
+        checkpoint = find_covering(session, index)
+        proof: list[bytes] = []
+        if checkpoint is not None:
+            proof = prove_inclusion(DatabaseTiles(session), index, checkpoint.size)
+        return ProofOut(
+            entry_index=index,
+            leaf_hash=view.leaf_hash,
+            grade="recorded" if checkpoint is None else "logged",
+            proof=[one.hex() for one in proof],
+            checkpoint=None if checkpoint is None else checkpoint.note.decode(),
+        )
+
+
+def _out(view: EntryView) -> EntryOut:
+    fields: dict[str, Any] = {
+        name: getattr(view, name) for name in EntryOut.model_fields
+    }
+    return EntryOut(**(fields | {"signers": list(view.signers)}))

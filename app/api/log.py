@@ -1,0 +1,82 @@
+"""The log as C2SP tlog-tiles serves it, under ``/log``."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from app.db import reading
+from app.queries.errors import NotFound
+from app.queries.log import DatabaseTiles, find_checkpoint, iter_notes
+from app.security import find_caller, reader_for
+from app.services.errors import Forbidden, Unauthenticated
+from ledger import TILE_WIDTH, TileName, encode_bundle, parse_tile_path
+
+bp = APIBlueprint("log", __name__, url_prefix="/log", enable_openapi=False)
+FOR_EVER = "public, max-age=31536000, immutable"
+ONE_SECOND = "public, max-age=1"
+
+
+@bp.get("/checkpoint")
+def checkpoint() -> Response:
+    """The newest signed checkpoint.
+
+    Raises:
+        NotFound: None was signed yet.
+    """
+    with reading() as session:
+        row = find_checkpoint(session)
+    if row is None:
+        raise NotFound("no checkpoint was signed yet")
+    return _answer(row.note, "text/plain; charset=utf-8", ONE_SECOND)
+
+
+@bp.get("/tile/<path:path>")
+def tile(path: str) -> Response:
+    """A hash tile, or a bundle of entries, full or partial.
+
+    Raises:
+        MalformedTile: The path names none.
+        NotFound: The signed log is not that long.
+        Forbidden: The caller may not read these entries.
+    """
+    name = parse_tile_path(f"tile/{path}")
+    with reading() as session:
+        row = find_checkpoint(session)
+        _check_signed(name, 0 if row is None else row.size)
+        if name.level is not None:
+            data = DatabaseTiles(session).read_tile(name.level, name.index, name.width)
+            return _answer(data, "application/octet-stream", FOR_EVER)
+        _check_reader()
+        start = name.index * TILE_WIDTH
+        notes = [note for _, note in iter_notes(session, start, start + name.width)]
+    public = reader_for(None).everything
+    cache = FOR_EVER if public else "private, max-age=31536000, immutable"
+    return _answer(encode_bundle(notes), "application/octet-stream", cache)
+
+
+def _check_signed(name: TileName, size: int) -> None:
+    """Only what a published checkpoint covers is served."""
+    level = name.level or 0
+    covered = size // TILE_WIDTH**level
+    if name.index * TILE_WIDTH + name.width > covered:
+        raise NotFound("the signed log does not reach that far")
+
+
+def _check_reader() -> None:
+    """Bundles hold everybody's entries: only those read them who may read all."""
+    actor = find_caller()
+    if reader_for(actor).everything:
+        return
+    if actor is None:
+        raise Unauthenticated("entries are read by members: send a token")
+    raise Forbidden("bundles hold the entries of others: read your own by the API")
+
+
+def _answer(data: bytes, kind: str, cache: str) -> Response:
+    response = Response(data, content_type=kind)
+    response.headers["Cache-Control"] = cache
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.add_etag()
+    response.make_conditional(request)
+    return response

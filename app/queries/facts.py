@@ -1,0 +1,122 @@
+"""Decoded entries, and who may read which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from app.models import (
+    DisclosureRow,
+    EntryPartyRow,
+    LogEntryRow,
+    OrganisationRow,
+    VoidingRow,
+)
+from app.queries.errors import NotFound
+from ledger import parse_disclosure, parse_entry
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What a caller may read of the log.
+
+    Attributes:
+        everything: Auditors, registered mirrors, or a public log.
+        organisation_id: Reads what it signed or is a party of; None: nothing.
+        organisation_code: Its code.
+    """
+
+    everything: bool
+    organisation_id: int | None = None
+    organisation_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """One entry as people and programs read it."""
+
+    entry_index: int
+    leaf_hash: str
+    signers: tuple[str, ...]
+    fact: dict[str, Any]
+    voided_by: int | None
+    private: dict[str, str]
+    note: str
+
+
+def list_entries(
+    session: Session,
+    reader: Reader,
+    *,
+    after: int = -1,
+    limit: int = 100,
+    fact_type: str | None = None,
+) -> list[EntryView]:
+    """Entries behind ``after`` that the caller may read, in log order."""
+    wanted = (
+        _readable(reader)
+        .where(LogEntryRow.entry_index > after)
+        .order_by(LogEntryRow.entry_index)
+        .limit(limit)
+    )
+    if fact_type is not None:
+        wanted = wanted.where(LogEntryRow.type == fact_type)
+    return [_view(session, row, reader) for row in session.scalars(wanted)]
+
+
+def get_entry_view(session: Session, reader: Reader, index: int) -> EntryView:
+    """One entry.
+
+    Raises:
+        NotFound: There is none, or the caller may not read it: the answer is the same.
+    """
+    row = session.scalar(_readable(reader).where(LogEntryRow.entry_index == index))
+    if row is None:
+        raise NotFound(f"no entry {index}")
+    return _view(session, row, reader)
+
+
+def _readable(reader: Reader) -> Any:  # noqa: ANN401 - a select
+    wanted = select(LogEntryRow)
+    if reader.everything:
+        return wanted
+    if reader.organisation_id is None:
+        return wanted.where(LogEntryRow.entry_index == 0)
+    concerned = exists().where(
+        EntryPartyRow.entry_index == LogEntryRow.entry_index,
+        EntryPartyRow.organisation_id == reader.organisation_id,
+    )
+    return wanted.where(or_(LogEntryRow.org == reader.organisation_code, concerned))
+
+
+def _view(session: Session, row: LogEntryRow, reader: Reader) -> EntryView:
+    entry = parse_entry(row.note)
+    voided = session.scalar(
+        select(VoidingRow.id).where(VoidingRow.voided_index == row.entry_index)
+    )
+    own = row.org == reader.organisation_code
+    return EntryView(
+        entry_index=row.entry_index,
+        leaf_hash=row.leaf_hash.hex(),
+        signers=tuple(line.name for line in entry.signatures),
+        fact=entry.fact,
+        voided_by=None if voided is None else voided // 1024,
+        private=_private(session, row.entry_index) if own else {},
+        note=row.note.decode(),
+    )
+
+
+def _private(session: Session, index: int) -> dict[str, str]:
+    rows = session.scalars(
+        select(DisclosureRow.text).where(DisclosureRow.entry_index == index)
+    )
+    shown = (parse_disclosure(text) for text in rows)
+    return {one.name: one.value for one in shown}
+
+
+def find_organisation(session: Session, code: str) -> OrganisationRow | None:
+    """An organisation by its code."""
+    return session.scalar(select(OrganisationRow).where(OrganisationRow.code == code))
