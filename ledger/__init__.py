@@ -3,8 +3,13 @@
 Formats, all read and written by other people's software too:
 
 - hashes and proofs: RFC 6962, section 2.1; checking as in RFC 9162, section 2.1;
-- notes, checkpoints, tiles, policies: C2SP signed-note, tlog-checkpoint, tlog-tiles,
-  tlog-policy; canonical JSON: RFC 8785; salted digests: RFC 9901, section 4.2.
+- C2SP signed-note, tlog-checkpoint, tlog-tiles, tlog-cosignature, tlog-policy and
+  tlog-proof, each in the module of that name;
+- canonical JSON: RFC 8785; salted digests: RFC 9901, section 4.2.
+
+Ours are three: the entry (``ledger.entry``), the rules of keys (``ledger.keyhistory``)
+and the bundle (``ledger.bundle``). Signatures are Ed25519 as RFC 8032 and OpenSSL check
+them; keys of low order and keys in a second encoding are refused everywhere.
 
 An entry is a note over the line ``remelt/fact@v1`` and one line of canonical JSON:
 
@@ -30,9 +35,18 @@ Its leaf hash goes into the tree, and a proof shows that it stands there:
 >>> proof = prove_inclusion(LeafTiles(leaves), 0, 2)
 >>> verify_inclusion(proof, index=0, size=2, leaf_hash=leaves[0], root=root_of(leaves))
 
+What the log says at that size is signed in a checkpoint, and believed under a policy:
+
+>>> log = Signer.from_bytes("example.org/log", bytes(32))
+>>> signed = sign_checkpoint(Checkpoint(log.name, 2, root_of(leaves)), [log])
+>>> evaluate_policy(Policy((PolicyLog(log.vkey),)), signed).checkpoint.size
+2
+
 Storage is anything with the one method of ``TileReader``.
 """
 
+from ledger.bundle import Bundle, BundleEntry, format_bundle, load_bundle, parse_bundle
+from ledger.bundle_check import BundleFact, BundleReport, Check, verify_bundle
 from ledger.canonical import canonical_json, parse_canonical
 from ledger.checkpoint import (
     Checkpoint,
@@ -41,6 +55,7 @@ from ledger.checkpoint import (
     read_checkpoint,
     sign_checkpoint,
 )
+from ledger.cosignature import Witness, WitnessKey, add_lines
 from ledger.disclosure import Disclosure, disclose, pad_digests, parse_disclosure
 from ledger.entry import (
     Entry,
@@ -56,16 +71,19 @@ from ledger.entry import (
 )
 from ledger.errors import (
     BadSignature,
+    BrokenHistory,
     LedgerError,
     MalformedBundle,
     MalformedEntry,
     MalformedNote,
     MalformedPolicy,
+    MalformedProof,
     MalformedTile,
     NotCanonical,
     ProofFailed,
     WeakKey,
 )
+from ledger.keyhistory import KEY_TYPES, OPERATOR_TYPES, KeyHistory, KeyRecord
 from ledger.note import (
     OpenedNote,
     SignatureLine,
@@ -76,6 +94,16 @@ from ledger.note import (
     sign_note,
     split_note,
 )
+from ledger.policy import (
+    Policy,
+    PolicyGroup,
+    PolicyLog,
+    PolicyOutcome,
+    PolicyWitness,
+    evaluate_policy,
+    format_policy,
+    parse_policy,
+)
 from ledger.proof import (
     LeafTiles,
     prove_consistency,
@@ -83,6 +111,12 @@ from ledger.proof import (
     root_from_tiles,
     verify_consistency,
     verify_inclusion,
+)
+from ledger.proof_file import (
+    ProofFile,
+    format_proof_file,
+    parse_proof_file,
+    verify_proof_file,
 )
 from ledger.tiles import (
     TILE_WIDTH,
@@ -100,29 +134,49 @@ from ledger.tree import HASH_SIZE, Frontier, leaf_hash, node_hash, root_of
 
 __all__ = [
     "HASH_SIZE",
+    "KEY_TYPES",
+    "OPERATOR_TYPES",
     "TILE_WIDTH",
     "BadSignature",
+    "BrokenHistory",
+    "Bundle",
+    "BundleEntry",
+    "BundleFact",
+    "BundleReport",
+    "Check",
     "Checkpoint",
     "Disclosure",
     "Entry",
     "Frontier",
+    "KeyHistory",
     "KeyName",
+    "KeyRecord",
     "LeafTiles",
     "LedgerError",
     "MalformedBundle",
     "MalformedEntry",
     "MalformedNote",
     "MalformedPolicy",
+    "MalformedProof",
     "MalformedTile",
     "NotCanonical",
     "OpenedNote",
+    "Policy",
+    "PolicyGroup",
+    "PolicyLog",
+    "PolicyOutcome",
+    "PolicyWitness",
     "ProofFailed",
+    "ProofFile",
     "SignatureLine",
     "Signer",
     "TileName",
     "TileReader",
     "Verifier",
     "WeakKey",
+    "Witness",
+    "WitnessKey",
+    "add_lines",
     "canonical_json",
     "check_possession",
     "check_public_key",
@@ -130,18 +184,26 @@ __all__ = [
     "disclose",
     "encode_bundle",
     "entries_path",
+    "evaluate_policy",
+    "format_bundle",
+    "format_policy",
+    "format_proof_file",
     "key_name",
     "leaf_hash",
+    "load_bundle",
     "new_tiles",
     "node_hash",
     "open_checkpoint",
     "open_note",
     "pad_digests",
+    "parse_bundle",
     "parse_canonical",
     "parse_checkpoint_text",
     "parse_disclosure",
     "parse_entry",
     "parse_key_name",
+    "parse_policy",
+    "parse_proof_file",
     "parse_tile_path",
     "proof_of_possession_text",
     "prove_consistency",
@@ -156,7 +218,9 @@ __all__ = [
     "split_note",
     "tile_path",
     "tiles_of_size",
+    "verify_bundle",
     "verify_consistency",
     "verify_entry",
     "verify_inclusion",
+    "verify_proof_file",
 ]

@@ -33,6 +33,14 @@ class ProofFailed(LedgerError):
     """An inclusion or consistency proof does not show what it should."""
 
 
+class MalformedProof(LedgerError):
+    """The text is no tlog-proof file."""
+
+
+class BrokenHistory(LedgerError):
+    """A fact about organisations or keys does not fit those before it."""
+
+
 class MalformedPolicy(LedgerError):
     """The text is no tlog-policy."""
 
