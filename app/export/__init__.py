@@ -1,0 +1,1 @@
+"""Statistical tables and their writers: the values know no format."""
