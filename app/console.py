@@ -1,0 +1,63 @@
+"""The console script ``remelt``: the groups of ``app.cli`` and ``serve``.
+
+Results go to standard output, progress and complaints to standard error; the exit
+status is 1 on a negative answer and 2 on a wrong call.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import FlaskGroup
+
+from app import create_app
+from app.cli import database, ledger, organisations, users
+from app.config import Settings, SettingsError
+from app.queries.errors import ExpectedError
+from app.schema import SchemaError
+from app.serving import serve
+
+
+def _make_app() -> Flask:
+    # The schema is checked by the commands that need it, not by those that mend it
+    return create_app(Settings.from_env(), check=False)
+
+
+class Group(FlaskGroup):
+    """Says expected failures in one line, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            for fault in error.faults:
+                click.echo(fault, err=True)
+            sys.exit(2)
+        except (ExpectedError, SchemaError) as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(
+    cls=Group,
+    create_app=_make_app,
+    add_default_commands=False,
+    add_version_option=False,
+    load_dotenv=False,
+)
+def main() -> None:
+    """Remelt: recycled metal, lot by lot, on a signed append-only ledger."""
+
+
+for command in (
+    database.cli,
+    ledger.cli,
+    organisations.cli,
+    serve,
+    users.cli,
+):
+    main.add_command(command)

@@ -1,0 +1,144 @@
+"""``remelt serve``: the web server and the one signer beside it."""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from gunicorn.app.base import BaseApplication
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import create_app
+from app.cli.database import read_log_key
+from app.config import Settings
+from app.db import engine_of, transaction
+from app.schema import check_schema
+from app.security import now
+from app.services.checkpoints import note_alive, sign_head
+from app.services.errors import LogRolledBack
+from app.services.genesis import get_trust_root
+from ledger import Signer
+
+log = structlog.get_logger("remelt.signer")
+PERIOD_S = 0.4
+HEARTBEATS = 10
+SIGNER_LOCK = 0x52454D53
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=int)
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
+@with_appcontext
+def serve(host: str, port: int, workers: int, threads: int) -> None:
+    """Serve pages and API, and sign checkpoints, until told to stop."""
+    settings: Settings = current_app.config["SETTINGS"]
+    check_schema(engine_of(current_app))
+    read_log_key(settings.data_dir)  # a missing key shows now, not in the child
+    context = multiprocessing.get_context("spawn")
+    signer = context.Process(target=run_signer, args=(os.getpid(),), daemon=True)
+    signer.start()
+    options = {
+        "bind": f"{host}:{port}",
+        "workers": workers,
+        "threads": threads,
+        "worker_class": "gthread",
+        "graceful_timeout": 30,
+        "accesslog": None,
+    }
+    click.echo(f"Remelt serves {settings.base_url} on {host}:{port}", err=True)
+    try:
+        _Server(settings, options).run()
+    finally:
+        signer.terminate()
+        signer.join(5)
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no types
+    """Gunicorn over our application, made in each worker after the fork."""
+
+    def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
+        self._settings, self._options = settings, options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(self._settings)
+
+
+def run_signer(parent: int) -> None:
+    """Sign the committed head, at most a second after each commit, until told to stop.
+
+    Only the process that holds the leader's lock signs; the others wait for it.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    settings = Settings.from_env()
+    app = create_app(settings)
+    with app.app_context():
+        key = read_log_key(settings.data_dir)
+        with leadership(app, settings.data_dir, stop):
+            _sign_until(stop, key, parent)
+
+
+def _sign_until(stop: threading.Event, key: Signer, parent: int) -> None:
+    beats = 0
+    while not stop.is_set() and os.getppid() == parent:
+        try:
+            with transaction() as session:
+                origin = get_trust_root(session).origin
+                signed = sign_head(session, key, origin, now())
+                if signed is not None or beats % HEARTBEATS == 0:
+                    note_alive(session, now())
+        except LogRolledBack as error:
+            log.error("refuses to sign", reason=str(error))
+            sys.exit(1)
+        except SQLAlchemyError as error:
+            # The database may be back in a moment; nothing was signed
+            log.warning("could not sign", reason=str(error))
+        beats += 1
+        stop.wait(PERIOD_S)
+
+
+@contextmanager
+def leadership(app: Flask, data_dir: Path, stop: threading.Event) -> Iterator[None]:
+    """Hold the leader's lock: of the database, or of a file beside SQLite."""
+    engine = engine_of(app)
+    if engine.dialect.name == "postgresql":
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            wanted = text("SELECT pg_try_advisory_lock(:lock)")
+            while not connection.scalar(wanted, {"lock": SIGNER_LOCK}):
+                if stop.wait(1):
+                    sys.exit(0)
+            yield
+        finally:
+            connection.close()
+        return
+    with (data_dir / "signer.lock").open("w") as stream:
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if stop.wait(1):
+                    sys.exit(0)
+        yield
