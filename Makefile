@@ -1,0 +1,44 @@
+# make run | test | check | bench | soak | lock | clean
+#
+# Every target sets itself up: see tools/setup.sh.
+
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+JOBS ?= 2
+BIN := $(VENV)/bin
+
+.PHONY: run test check bench soak lock clean setup-run setup-dev
+
+run: setup-run
+	REMELT_BASE_URL=http://$(HOST):$(PORT) $(BIN)/remelt db upgrade
+	REMELT_BASE_URL=http://$(HOST):$(PORT) $(BIN)/remelt serve --host $(HOST) --port $(PORT)
+
+test: setup-dev
+	$(BIN)/pytest -q -n $(JOBS) -m "not soak and not bench"
+
+check: setup-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+soak: setup-dev
+	$(BIN)/pytest -q -n $(JOBS) -m "soak"
+
+bench: setup-dev
+	$(BIN)/python -m tests.bench
+
+lock: setup-dev
+	$(BIN)/pip-compile -q --strip-extras --all-extras --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		-o requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build remelt.egg-info
+
+setup-run:
+	@tools/setup.sh $(VENV) run
+
+setup-dev:
+	@tools/setup.sh $(VENV) dev
