@@ -10,7 +10,7 @@ from app.queries.errors import NotFound
 from app.queries.log import DatabaseTiles, find_checkpoint, iter_notes
 from app.security import find_caller, reader_for
 from app.services.errors import Forbidden, Unauthenticated
-from ledger import TILE_WIDTH, TileName, encode_bundle, parse_tile_path
+from ledger import TILE_WIDTH, MalformedTile, TileName, encode_bundle, parse_tile_path
 from ledger.tiles import ENTRIES
 
 bp = APIBlueprint("log", __name__, url_prefix="/log", enable_openapi=False)
@@ -37,11 +37,13 @@ def tile(path: str) -> Response:
     """A hash tile, or a bundle of entries, full or partial.
 
     Raises:
-        MalformedTile: The path names none.
-        NotFound: The signed log is not that long.
+        NotFound: The path names none, or the signed log is not that long.
         Forbidden: The caller may not read these entries.
     """
-    name = parse_tile_path(f"tile/{path}")
+    try:
+        name = parse_tile_path(f"tile/{path}")
+    except MalformedTile as error:
+        raise NotFound("no tile {path}: {reason}", path=path, reason=error) from None
     with reading() as session:
         row = find_checkpoint(session)
         _check_signed(name, 0 if row is None else row.size)

@@ -27,8 +27,8 @@ _FLOWS = {
         JOIN run_flow AS made ON made.lot_id = taken.lot_id AND made.net_g > 0
     )
     SELECT run_flow.run_id, run_flow.lot_id, run_flow.net_g, run_flow.metal_g
-    FROM (SELECT run_id FROM reached LIMIT :runs) AS some
-    JOIN run_flow ON run_flow.run_id = some.run_id
+    FROM (SELECT run_id FROM reached LIMIT :runs) AS chosen
+    JOIN run_flow ON run_flow.run_id = chosen.run_id
 """
     ),
     # from a lot to the runs that took it, to what they made, and so on
@@ -48,8 +48,8 @@ _FLOWS = {
         )
     )
     SELECT run_flow.run_id, run_flow.lot_id, run_flow.net_g, run_flow.metal_g
-    FROM (SELECT run_id FROM reached LIMIT :runs) AS some
-    JOIN run_flow ON run_flow.run_id = some.run_id
+    FROM (SELECT run_id FROM reached LIMIT :runs) AS chosen
+    JOIN run_flow ON run_flow.run_id = chosen.run_id
 """
     ),
 }
