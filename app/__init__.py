@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from app import api, db, errors, operation, schema, security
+from app import api, db, errors, locale, logs, operation, schema, security, web
 from app.api import log as log_blueprint
 from app.config import Settings
+from app.strict_json import StrictJson
 
 
 def create_app(settings: Settings, *, check: bool = True) -> APIFlask:
@@ -28,13 +29,19 @@ def create_app(settings: Settings, *, check: bool = True) -> APIFlask:
         docs_path=None,
         spec_path="/api/openapi.json",
     )
+    app.json = StrictJson(app)
     app.config.from_mapping(settings.to_flask())
+    logs.init_app(app)
     db.init_app(app, settings.database_url)
     if check:
         schema.check_schema(db.engine_of(app))
     security.init_app(app)
+    locale.init_app(app)
     errors.init_app(app)
     operation.init_app(app)
+    # A token is no cookie: no page of somebody else makes a browser send it along
+    security.csrf.exempt(api.bp)
     app.register_blueprint(api.bp)
     app.register_blueprint(log_blueprint.bp)
+    web.init_app(app)
     return app

@@ -58,7 +58,7 @@ def session_makers(
 
 def open_engine(url: str) -> Engine:
     """An engine with the pragmas and the locking that the product relies on."""
-    engine = create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         if engine.url.database:
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)

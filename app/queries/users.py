@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -95,11 +96,18 @@ def get_user(session: Session, email: str) -> UserRow:
     return user
 
 
-def list_users(session: Session, organisation_id: int | None = None) -> list[UserRow]:
-    """Users by address; of one organisation, or all of them."""
+def list_users(
+    session: Session, of: int | Literal[True] | None = True
+) -> list[UserRow]:
+    """Users by address.
+
+    Args:
+        session: To read in.
+        of: The row of an organisation; None for those of none; True for everybody.
+    """
     wanted = select(UserRow).order_by(UserRow.email)
-    if organisation_id is not None:
-        wanted = wanted.where(UserRow.organisation_id == organisation_id)
+    if of is not True:
+        wanted = wanted.where(UserRow.organisation_id == of)
     return list(session.scalars(wanted))
 
 

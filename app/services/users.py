@@ -16,9 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import RoleRow, UserRow
+from app.queries.errors import NotFound
 from app.queries.users import find_user
-from app.services.access import ROLES
-from app.services.errors import FieldFault, Refused
+from app.services.access import ROLES, Actor
+from app.services.errors import Conflict, FieldFault, Forbidden, Refused
 from app.services.passwords import hash_password
 from app.services.tokens import revoke_all
 
@@ -28,6 +29,64 @@ UNITS = ("kg", "t")
 ORGANISATION_ROLES = frozenset({"recycler", "manager"})
 
 log = structlog.get_logger("remelt.audit")
+
+
+def grantable_roles(actor: Actor) -> tuple[str, ...]:
+    """The roles that an actor may give to others: a manager those of organisations."""
+    if actor.may("manage-users", "other"):
+        return ROLES
+    if actor.may("manage-users", "own"):
+        return tuple(role for role in ROLES if role in ORGANISATION_ROLES)
+    return ()
+
+
+def get_managed_user(session: Session, actor: Actor, user_id: int) -> UserRow:
+    """A user whom the actor may manage.
+
+    Who holds a role that the actor cannot give is out of reach: else a new password
+    for an auditor would make a manager one.
+
+    Raises:
+        Forbidden: The actor manages nobody, or not this user.
+        NotFound: There is no such user, or not in the actor's organisation.
+    """
+    actor.require("manage-users")
+    user = session.get(UserRow, user_id)
+    if user is None or not actor.may(
+        "manage-users", actor.relation_to(user.organisation_id)
+    ):
+        raise NotFound("no user {user_id}", user_id=user_id)
+    beyond = {role.name for role in user.roles} - set(grantable_roles(actor))
+    if beyond:
+        raise Forbidden(
+            "only the registrar manages users with the roles {roles}",
+            roles=", ".join(sorted(beyond)),
+        )
+    return user
+
+
+def require_grantable(actor: Actor, roles: Collection[str]) -> None:
+    """Insist that an actor may give these roles.
+
+    Raises:
+        Forbidden: One of them is not the actor's to give.
+    """
+    actor.require("manage-users")
+    if beyond := set(roles) - set(grantable_roles(actor)):
+        raise Forbidden(
+            "you cannot give the roles {roles}", roles=", ".join(sorted(beyond))
+        )
+
+
+def let_go(session: Session, actor: Actor, user: UserRow, now: datetime) -> None:
+    """Deactivate a user whom the actor manages.
+
+    Raises:
+        Conflict: It is the actor.
+    """
+    if user.id == actor.user_id:
+        raise Conflict("nobody can deactivate their own account")
+    deactivate_user(session, user, now)
 
 
 def add_user(

@@ -1,0 +1,21 @@
+"""Pages for people who are signed in: the blueprint ``web`` and its views."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint, APIFlask
+
+from app.security import require_sign_in
+
+bp = APIBlueprint("web", __name__, enable_openapi=False)
+bp.before_request(require_sign_in)
+
+from app.web import account, names, users  # noqa: E402 - the views join the blueprint above
+
+
+def init_app(app: APIFlask) -> None:
+    """Register the pages."""
+    names.init_app(app)
+    app.register_blueprint(bp)
+
+
+__all__ = ["account", "bp", "init_app", "names", "users"]
