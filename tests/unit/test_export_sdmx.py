@@ -100,7 +100,7 @@ def sdmx(made: list[Row]) -> str:
     return b"".join(sdmx_csv_chunks(table(made))).decode()
 
 
-def read_back(text: str) -> Any:  # noqa: ANN401
+def read_back(text: str) -> Any:
     datasets: Any = read_sdmx(text).data
     return datasets[0].data
 
