@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.models import LogEntryRow, LogHeadRow
@@ -15,6 +15,26 @@ from ledger import Frontier
 
 T = TypeVar("T")
 HEAD_ID = 1
+# Statements over plain tables, built once: an append is a few of them, and building
+# one anew costs as much as running it
+_ENTRIES: Any = LogEntryRow.__table__
+_HEAD: Any = LogHeadRow.__table__
+_READ_HEAD = select(_HEAD.c.size, _HEAD.c.frontier).where(_HEAD.c.id == HEAD_ID)
+_WRITE_HEAD = (
+    _HEAD.update()
+    .where(_HEAD.c.id == HEAD_ID)
+    .values(size=bindparam("new_size"), frontier=bindparam("new_frontier"))
+)
+_WRITE_ENTRIES = _ENTRIES.insert()
+_KNOWN = select(
+    _ENTRIES.c.fact_id,
+    _ENTRIES.c.entry_index,
+    _ENTRIES.c.leaf_hash,
+    _ENTRIES.c.request_digest,
+).where(
+    _ENTRIES.c.org == bindparam("org"),
+    _ENTRIES.c.fact_id.in_(bindparam("ids", expanding=True)),
+)
 # Any constant: it names the lock of the log on PostgreSQL
 LOG_LOCK = 0x52454D454C54
 
@@ -29,15 +49,13 @@ class Journal:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
-        if session.get_bind().dialect.name == "postgresql":
+        self._connection = session.connection()
+        if self._connection.dialect.name == "postgresql":
             # A statement of its own: one that locked and read the head at once could
             # see the head as it was before the wait. On SQLite BEGIN IMMEDIATE has
             # taken the lock already.
-            session.execute(select(func.pg_advisory_xact_lock(LOG_LOCK)))
-        head = session.execute(
-            select(LogHeadRow.size, LogHeadRow.frontier).where(LogHeadRow.id == HEAD_ID)
-        ).one()
+            self._connection.execute(select(func.pg_advisory_xact_lock(LOG_LOCK)))
+        head = self._connection.execute(_READ_HEAD).one()
         self._frontier = Frontier.load(head.size, head.frontier)
         self._rows: list[dict[str, Any]] = []
 
@@ -69,12 +87,10 @@ class Journal:
         """Write the entries and the new head in the caller's transaction."""
         if not self._rows:
             return
-        self._session.execute(insert(LogEntryRow), self._rows)
-        self._session.execute(
-            update(LogHeadRow)
-            .where(LogHeadRow.id == HEAD_ID)
-            .execution_options(synchronize_session=False)
-            .values(size=self._frontier.size, frontier=self._frontier.dump())
+        self._connection.execute(_WRITE_ENTRIES, self._rows)
+        self._connection.execute(
+            _WRITE_HEAD,
+            {"new_size": self._frontier.size, "new_frontier": self._frontier.dump()},
         )
         self._rows = []
 
@@ -91,19 +107,13 @@ def find_known(
 ) -> dict[tuple[str, str], tuple[int, bytes, bytes]]:
     """Index, leaf hash and request digest of those (org, fact id) in the log."""
     found: dict[tuple[str, str], tuple[int, bytes, bytes]] = {}
+    connection = session.connection()
     by_org: dict[str, list[str]] = {}
     for org, fact_id in facts:
         by_org.setdefault(org, []).append(fact_id)
     for org, fact_ids in by_org.items():
         for chunk in chunks(fact_ids):
-            rows = session.execute(
-                select(
-                    LogEntryRow.fact_id,
-                    LogEntryRow.entry_index,
-                    LogEntryRow.leaf_hash,
-                    LogEntryRow.request_digest,
-                ).where(LogEntryRow.org == org, LogEntryRow.fact_id.in_(chunk))
-            )
+            rows = connection.execute(_KNOWN, {"org": org, "ids": chunk})
             for fact_id, index, leaf_hash, digest in rows:
                 found[org, fact_id] = (index, leaf_hash, digest)
     return found

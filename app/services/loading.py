@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Engine, Row, and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -71,6 +72,29 @@ LOT_COLUMNS = (
 )
 
 
+_LOTS: Any = LotRow.__table__
+_TAKEN = select(_LOTS.c.code).where(
+    _LOTS.c.code.in_(bindparam("codes", expanding=True))
+)
+
+
+class Directory:
+    """Organisations and facilities that a process has met: they never change."""
+
+    def __init__(self) -> None:
+        self.organisations: dict[str, Organisation] = {}
+        self.facilities: dict[str, Facility] = {}
+        self.facilities_by_id: dict[int, Facility] = {}
+
+
+_directories: WeakKeyDictionary[Engine, Directory] = WeakKeyDictionary()
+
+
+def directory_of(session: Session) -> Directory:
+    """The directory of a database; only committed rows are ever put into it."""
+    return _directories.setdefault(session.connection().engine, Directory())
+
+
 def load_work(session: Session, facts: Sequence[Fact], now: datetime) -> Work:
     """The working set of a batch, its lots locked in id order until the commit.
 
@@ -95,8 +119,8 @@ def load_after_lock(work: Work, facts: Sequence[Fact]) -> None:
     """What another writer may have added before this one got the log lock."""
     made = [code for fact in facts for code in made_lots(fact)]
     for chunk in chunks(made):
-        taken = work.session.scalars(select(LotRow.code).where(LotRow.code.in_(chunk)))
-        work.taken_codes.update(taken)
+        taken = work.connection.execute(_TAKEN, {"codes": chunk})
+        work.taken_codes.update(taken.scalars())
     runs = [fact.data["run"] for fact in facts if fact.type == "run.recorded"]
     for chunk in chunks(runs):
         known = work.session.scalars(
@@ -110,30 +134,43 @@ def load_after_lock(work: Work, facts: Sequence[Fact]) -> None:
 
 def load_organisations(work: Work, codes: Iterable[str]) -> None:
     """Organisations by code."""
-    for chunk in chunks(sorted(codes)):
+    met = directory_of(work.session).organisations
+    wanted = set(codes)
+    for chunk in chunks(sorted(wanted - met.keys())):
         rows = work.session.execute(
             select(
                 OrganisationRow.id, OrganisationRow.code, OrganisationRow.control_group
             ).where(OrganisationRow.code.in_(chunk))
         )
-        for row in rows:
-            work.organisations[row.code] = Organisation(*row)
+        met.update((row.code, Organisation(*row)) for row in rows)
+    work.organisations.update((code, met[code]) for code in wanted if code in met)
 
 
 def load_facilities(work: Work, codes: Iterable[str]) -> None:
     """Facilities with their scales, by code."""
-    for chunk in chunks(sorted(codes)):
-        _load_facilities(work, FacilityRow.code.in_(chunk))
+    wanted = set(codes)
+    met = directory_of(work.session)
+    for chunk in chunks(sorted(wanted - met.facilities.keys())):
+        _load_facilities(work, met, FacilityRow.code.in_(chunk))
+    for code in wanted & met.facilities.keys():
+        work.remember_facility(met.facilities[code])
 
 
 def load_facilities_by_id(work: Work, ids: Iterable[int]) -> None:
     """The same, by key."""
-    missing = sorted(set(ids) - work.facilities_by_id.keys())
-    for chunk in chunks(missing):
-        _load_facilities(work, FacilityRow.id.in_(chunk))
+    wanted = set(ids) - work.facilities_by_id.keys()
+    met = directory_of(work.session)
+    for chunk in chunks(sorted(wanted - met.facilities_by_id.keys())):
+        _load_facilities(work, met, FacilityRow.id.in_(chunk))
+    for key in wanted & met.facilities_by_id.keys():
+        work.remember_facility(met.facilities_by_id[key])
 
 
-def _load_facilities(work: Work, condition: Any) -> None:  # noqa: ANN401 - a clause
+def _load_facilities(
+    work: Work,
+    met: Directory,
+    condition: Any,  # noqa: ANN401 - a clause
+) -> None:
     scales: dict[int, dict[str, Scale]] = defaultdict(dict)
     rows = work.session.execute(
         select(
@@ -163,8 +200,8 @@ def _load_facilities(work: Work, condition: Any) -> None:  # noqa: ANN401 - a cl
     )
     for one in found:
         facility = Facility(*one, scales[one.id])
-        work.facilities[facility.code] = facility
-        work.facilities_by_id[facility.id] = facility
+        met.facilities[facility.code] = facility
+        met.facilities_by_id[facility.id] = facility
 
 
 def load_lots(work: Work, codes: Iterable[str]) -> None:

@@ -33,6 +33,7 @@ from app.services.loading import load_after_lock, load_work
 from app.services.work import Work
 from graph import GraphError
 
+_DISCLOSE = insert(DisclosureRow.__table__)  # type: ignore[arg-type]
 Handler = Callable[[Work, Fact, int], None]
 HANDLERS: dict[str, Handler] = {
     "organisation.registered": organisations.post_organisation,
@@ -135,7 +136,7 @@ def post_what_fits(
     journal.write()
     work.write()
     if disclosures:
-        session.execute(insert(DisclosureRow), disclosures)
+        work.connection.execute(_DISCLOSE, disclosures)
     return Posted(receipts, tuple(faults))
 
 

@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import Connection, Insert, bindparam, insert
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -125,6 +126,7 @@ class Work:
 
     def __init__(self, session: Session, now: datetime) -> None:
         self.session = session
+        self.connection = session.connection()
         self.now = now
         self.organisations: dict[str, Organisation] = {}
         self.facilities: dict[str, Facility] = {}
@@ -285,9 +287,9 @@ class Work:
 
     def write(self) -> None:
         """Write every row of the batch, parents before children."""
-        for table in Base.metadata.sorted_tables:
-            if rows := self._rows.pop(table.name, None):
-                self.session.execute(insert(table), rows)
+        for name, statement in _inserts().items():
+            if rows := self._rows.pop(name, None):
+                self.connection.execute(statement, rows)
         self._write_balances()
         self._write_claim_states()
         self._write_months()
@@ -298,7 +300,7 @@ class Work:
         for code, index in self._touched.items():
             row = balance_row(self.lots[code], index)
             (new if code in self._new else changed).append(row)
-        write_projection(self.session, LotBalanceRow, ("lot_id",), new, changed)
+        write_projection(self.connection, LotBalanceRow, ("lot_id",), new, changed)
         self._touched.clear()
         self._new.clear()
 
@@ -309,7 +311,7 @@ class Work:
         for claim_id, (index, state) in self._claim_states.items():
             row = {"claim_id": claim_id, "as_of_index": index, "state": state}
             (new if claim_id in self._new_claims else changed).append(row)
-        write_projection(self.session, ClaimStateRow, ("claim_id",), new, changed)
+        write_projection(self.connection, ClaimStateRow, ("claim_id",), new, changed)
         self._claim_states.clear()
         self._new_claims.clear()
 
@@ -328,7 +330,7 @@ class Work:
         table: Any = MonthClosureRow.__table__
         keys = [(row["facility_id"], row["material"], row["month"]) for row in rows]
         for key in keys:
-            self.session.execute(
+            self.connection.execute(
                 table.delete().where(
                     table.c.facility_id == key[0],
                     table.c.material == key[1],
@@ -336,12 +338,18 @@ class Work:
                 )
             )
         if rows:
-            self.session.execute(insert(table), rows)
+            self.connection.execute(insert(table), rows)
         self._touched_months.clear()
 
 
+@cache
+def _inserts() -> dict[str, Insert]:
+    """An insert for each table, parents before children."""
+    return {table.name: insert(table) for table in Base.metadata.sorted_tables}
+
+
 def write_projection(
-    session: Session,
+    connection: Connection,
     row_class: type[Base],
     key: tuple[str, ...],
     new: list[dict[str, Any]],
@@ -352,12 +360,12 @@ def write_projection(
     if changed:
         condition = [table.c[name] == _bind(name) for name in key]
         values = {name: _bind(name) for name in changed[0] if name not in key}
-        session.connection().execute(
+        connection.execute(
             table.update().where(*condition).values(values),
             [{f"b_{name}": value for name, value in row.items()} for row in changed],
         )
     if new:
-        session.execute(insert(table), new)
+        connection.execute(_inserts()[table.name], new)
 
 
 def _bind(name: str) -> Any:  # noqa: ANN401 - SQLAlchemy's own type is not exported
