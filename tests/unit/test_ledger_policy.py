@@ -86,9 +86,9 @@ def test_every_changed_byte_of_a_cosignature_is_noticed() -> None:
         hurt[at] ^= 0x80
         with pytest.raises(BadSignature):
             X1.key.verify(SignatureLine(line.name, line.key_id, bytes(hurt)), text)
-    for hurt in (line.signature[:-1], line.signature + b"\x00", line.signature[8:]):
+    for wrong in (line.signature[:-1], line.signature + b"\x00", line.signature[8:]):
         with pytest.raises(BadSignature, match="length"):
-            X1.key.verify(SignatureLine(line.name, line.key_id, bytes(hurt)), text)
+            X1.key.verify(SignatureLine(line.name, line.key_id, wrong), text)
     with pytest.raises(BadSignature, match="not by"):
         X2.key.verify(line, text)
 
