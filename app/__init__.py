@@ -29,6 +29,8 @@ def create_app(settings: Settings, *, check: bool = True) -> APIFlask:
         docs_path=None,
         spec_path="/api/openapi.json",
     )
+    # Flask-Security puts its own types on top of this class
+    app.json_provider_class = StrictJson
     app.json = StrictJson(app)
     app.config.from_mapping(settings.to_flask())
     logs.init_app(app)

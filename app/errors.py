@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from apiflask import APIFlask, HTTPError
+from apiflask import APIBlueprint, APIFlask, HTTPError
 from flask import Response, current_app, jsonify, render_template, request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
@@ -44,6 +44,7 @@ Answer = tuple[Response | str, int, dict[str, str]]
 MAX_ECHO = 120
 RETRY_AFTER_S = "2"
 
+bp = APIBlueprint("problems", __name__, url_prefix="/problems", enable_openapi=False)
 log = structlog.get_logger("remelt.errors")
 
 
@@ -195,6 +196,20 @@ def init_app(app: APIFlask) -> None:
     app.register_error_handler(OperationalError, handle_database_error)
     app.register_error_handler(HTTPError, handle_api_error)
     app.register_error_handler(HTTPException, handle_http_error)
+    app.register_blueprint(bp)
+
+
+@bp.get("/<slug>")
+def show_problem_type(slug: str) -> str:
+    """What a problem type means: the page that its URI leads to.
+
+    Raises:
+        NotFound: The catalogue has no such type.
+    """
+    for problem in problem_types():
+        if problem.slug == slug:
+            return render_template("problem_type.html", problem=problem)
+    raise NotFound("no problem type {slug}", slug=slug)
 
 
 def handle_problem(error: Exception) -> Answer:
@@ -249,7 +264,7 @@ def handle_database_error(error: OperationalError) -> Answer:
 
 def localise(error: Exception | FieldFault) -> str:
     """The message of an expected failure in the language of the request."""
-    if isinstance(error, ExpectedError | FieldFault):
+    if isinstance(error, ExpectedError | FieldFault | GraphError):
         text: str = gettext(error.message)
         return text.format(**error.values) if error.values else text
     return str(error)

@@ -1,12 +1,31 @@
-"""What the operator's machines ask: is it well, and what does it do."""
+"""What the operator's machines ask: is it well, and what does it do.
+
+Several worker processes serve one application. Each keeps its figures in files under
+``PROMETHEUS_MULTIPROC_DIR`` (a variable of prometheus-client; ``remelt serve`` sets
+it), and ``/metrics`` adds them up, whichever worker is asked.
+"""
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from apiflask import APIBlueprint
-from flask import Flask, Response, jsonify
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from flask import Flask, Response, current_app, g, jsonify, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    values,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from sqlalchemy import select
 
 from app.db import reading
@@ -15,41 +34,140 @@ from app.queries.log import find_checkpoint, get_head
 from app.security import now
 
 bp = APIBlueprint("operation", __name__, enable_openapi=False)
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 STALE = timedelta(seconds=30)
-LOG_SIZE = Gauge("remelt_log_size", "Entries in the log")
-CHECKPOINT_SIZE = Gauge("remelt_checkpoint_size", "Entries under a signed checkpoint")
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the log and its signer are.
+
+    Attributes:
+        log_size: Entries committed.
+        checkpoint_size: Entries under a signed checkpoint.
+        signer_age_s: Seconds since the signer last looked; None if it never did.
+    """
+
+    log_size: int
+    checkpoint_size: int
+    signer_age_s: float | None
+
+    @property
+    def well(self) -> bool:
+        """Whether all is signed, or somebody is about to sign it."""
+        signing = (
+            self.signer_age_s is not None and self.signer_age_s < STALE.total_seconds()
+        )
+        return signing or self.checkpoint_size == self.log_size
+
+
+class Figures:
+    """Counters of one application in this process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "remelt_requests",
+            "Requests answered",
+            ("method", "rule", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "remelt_request_seconds",
+            "How long an answer took",
+            ("rule",),
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+
+
+class LogFigures(Collector):
+    """What the database says, as of this moment."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The figures as gauges."""
+        health = self._health
+        yield GaugeMetricFamily(
+            "remelt_log_size", "Entries in the log", health.log_size
+        )
+        yield GaugeMetricFamily(
+            "remelt_checkpoint_size",
+            "Entries under a signed checkpoint",
+            health.checkpoint_size,
+        )
+        if health.signer_age_s is not None:
+            yield GaugeMetricFamily(
+                "remelt_signer_age_seconds",
+                "Seconds since the signer last looked",
+                health.signer_age_s,
+            )
 
 
 def init_app(app: Flask) -> None:
-    """Register the pages of operation."""
+    """Register the pages of operation, and count the requests."""
+    if SHARED_FOLDER in os.environ:
+        # prometheus-client looks at the variable when it is imported, which is long
+        # before the command that sets it
+        values.ValueClass = values.MultiProcessValue()
+    app.extensions["figures"] = Figures()
+    app.before_request(_start)
+    app.after_request(_count)
     app.register_blueprint(bp)
+
+
+def get_health() -> Health:
+    """How the log and its signer are."""
+    with reading() as session:
+        size = get_head(session).size
+        checkpoint = find_checkpoint(session)
+        signer = session.scalar(select(SignerRow))
+    age = None if signer is None else (now() - signer.alive_at).total_seconds()
+    return Health(size, 0 if checkpoint is None else checkpoint.size, age)
 
 
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
     """Whether the database answers, and how far the signer has come."""
-    moment = now()
-    with reading() as session:
-        size = get_head(session).size
-        checkpoint = find_checkpoint(session)
-        signer = session.scalar(select(SignerRow))
-    signed = 0 if checkpoint is None else checkpoint.size
-    alive = signer is not None and moment - signer.alive_at < STALE
-    well = signed == size or alive
+    health = get_health()
     found = {
-        "status": "ok" if well else "degraded",
-        "log_size": size,
-        "checkpoint_size": signed,
-        "signer_alive": alive,
+        "status": "ok" if health.well else "degraded",
+        "log_size": health.log_size,
+        "checkpoint_size": health.checkpoint_size,
+        "signer_age_s": health.signer_age_s,
+        "signer_alive": health.signer_age_s is not None
+        and health.signer_age_s < STALE.total_seconds(),
     }
-    return jsonify(found), 200 if well else 503
+    return jsonify(found), 200 if health.well else 503
 
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """Figures for Prometheus."""
-    with reading() as session:
-        LOG_SIZE.set(get_head(session).size)
-        checkpoint = find_checkpoint(session)
-    CHECKPOINT_SIZE.set(0 if checkpoint is None else checkpoint.size)
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    """Figures for Prometheus, of all workers together."""
+    log_registry = CollectorRegistry()
+    log_registry.register(LogFigures(get_health()))
+    figures: Figures = current_app.extensions["figures"]
+    registry = figures.registry
+    if SHARED_FOLDER in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+    body = generate_latest(log_registry) + generate_latest(registry)
+    return Response(body, content_type=CONTENT_TYPE_LATEST)
+
+
+def _start() -> None:
+    g.counted_from_s = time.perf_counter()
+
+
+def _count(response: Response) -> Response:
+    figures: Figures = current_app.extensions["figures"]
+    rule = request.url_rule.rule if request.url_rule else "none"
+    status = str(response.status_code)
+    figures.requests.labels(request.method, rule, status).inc()
+    if "counted_from_s" in g:
+        taken_s = time.perf_counter() - g.counted_from_s
+        figures.seconds.labels(rule).observe(taken_s)
+    return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -25,6 +26,7 @@ from app import create_app
 from app.cli.database import read_log_key
 from app.config import Settings
 from app.db import engine_of, transaction
+from app.operation import SHARED_FOLDER
 from app.schema import check_schema
 from app.security import now
 from app.services.checkpoints import note_alive, sign_head
@@ -49,6 +51,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     settings: Settings = current_app.config["SETTINGS"]
     check_schema(engine_of(current_app))
     read_log_key(settings.data_dir)  # a missing key shows now, not in the child
+    share_figures(settings.data_dir)
     context = multiprocessing.get_context("spawn")
     signer = context.Process(target=run_signer, args=(os.getpid(),), daemon=True)
     signer.start()
@@ -66,6 +69,14 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     finally:
         signer.terminate()
         signer.join(5)
+
+
+def share_figures(data_dir: Path) -> None:
+    """Give the workers one folder for their figures, empty at each start."""
+    folder = data_dir / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    os.environ[SHARED_FOLDER] = str(folder)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no types
