@@ -112,7 +112,7 @@ def init_app(app: Flask) -> None:
     if SHARED_FOLDER in os.environ:
         # prometheus-client looks at the variable when it is imported, which is long
         # before the command that sets it
-        values.ValueClass = values.MultiProcessValue()
+        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
     app.extensions["figures"] = Figures()
     app.before_request(_start)
     app.after_request(_count)
@@ -153,7 +153,7 @@ def metrics() -> Response:
     registry = figures.registry
     if SHARED_FOLDER in os.environ:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     body = generate_latest(log_registry) + generate_latest(registry)
     return Response(body, content_type=CONTENT_TYPE_LATEST)
 
