@@ -205,13 +205,13 @@ def bare_postgresql(
             else:
                 cursor.executemany(statement, rows)
 
-        return bare(  # psycopg types its context manager for its own class only
+        return bare(
             world,
             samples,
             batch,
             execute,
             connection.transaction,
-            postgresql.dialect(),
+            postgresql.dialect(),  # type: ignore[no-untyped-call]
         )
 
 
