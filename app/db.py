@@ -8,6 +8,7 @@ again silently: a database that is busy or gone shows as the error that it is.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,10 @@ from weakref import WeakSet
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 PRAGMAS = (
     "journal_mode=WAL",
@@ -27,6 +31,9 @@ PRAGMAS = (
     "trusted_schema=OFF",
     "cell_size_check=ON",
 )
+
+# Longer than between two requests of a busy hour, shorter than any firewall waits
+PING_AFTER_S = 5.0
 
 _engines: WeakSet[Engine] = WeakSet()
 
@@ -58,7 +65,9 @@ def session_makers(
 
 def open_engine(url: str) -> Engine:
     """An engine with the pragmas and the locking that the product relies on."""
-    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "checkin", _note_return)
+    event.listen(engine, "checkout", _ping_after_rest)
     if engine.dialect.name == "sqlite":
         if engine.url.database:
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +100,35 @@ def engine_of(app: Flask) -> Engine:
     """The engine, for migrations and tests."""
     engine: Engine = app.extensions["engine"]
     return engine
+
+
+def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["returned_s"] = time.monotonic()
+
+
+def _ping_after_rest(
+    connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Ask a connection that has rested whether it lives.
+
+    The pool's own ping asks every time, which doubles the way to a database that is a
+    network away; one that worked a moment ago is as alive as a ping can tell.
+
+    Raises:
+        DisconnectionError: It does not; the pool opens another one.
+    """
+    returned = record.info.get("returned_s")
+    if returned is None or time.monotonic() - returned < PING_AFTER_S:
+        return
+    cursor = connection.cursor()
+    try:
+        cursor.execute("SELECT 1")
+        cursor.fetchall()
+        connection.rollback()
+    except Exception as error:
+        raise DisconnectionError("the connection did not outlive its rest") from error
+    finally:
+        cursor.close()
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.models import LogEntryRow, LogHeadRow
+from app.queries.prepared import Prepared, insert_rows
 from app.services.facts import SealedFact
 from ledger import Frontier
 
@@ -19,24 +20,25 @@ HEAD_ID = 1
 # one anew costs as much as running it
 _ENTRIES: Any = LogEntryRow.__table__
 _HEAD: Any = LogHeadRow.__table__
-_READ_HEAD = select(_HEAD.c.size, _HEAD.c.frontier).where(_HEAD.c.id == HEAD_ID)
-_WRITE_HEAD = (
+_READ_HEAD = Prepared(
+    select(_HEAD.c.size, _HEAD.c.frontier).where(_HEAD.c.id == HEAD_ID)
+)
+_WRITE_HEAD = Prepared(
     _HEAD.update()
     .where(_HEAD.c.id == HEAD_ID)
     .values(size=bindparam("new_size"), frontier=bindparam("new_frontier"))
 )
-_WRITE_ENTRIES = _ENTRIES.insert()
 _KNOWN = select(
     _ENTRIES.c.fact_id,
     _ENTRIES.c.entry_index,
     _ENTRIES.c.leaf_hash,
     _ENTRIES.c.request_digest,
-).where(
-    _ENTRIES.c.org == bindparam("org"),
-    _ENTRIES.c.fact_id.in_(bindparam("ids", expanding=True)),
-)
+).where(_ENTRIES.c.org == bindparam("org"))
+_KNOWN_ONE = Prepared(_KNOWN.where(_ENTRIES.c.fact_id == bindparam("fact_id")))
+_KNOWN_MANY = _KNOWN.where(_ENTRIES.c.fact_id.in_(bindparam("ids", expanding=True)))
 # Any constant: it names the lock of the log on PostgreSQL
 LOG_LOCK = 0x52454D454C54
+_TAKE_LOCK = Prepared(select(func.pg_advisory_xact_lock(literal(LOG_LOCK))))
 
 
 class Journal:
@@ -54,8 +56,8 @@ class Journal:
             # A statement of its own: one that locked and read the head at once could
             # see the head as it was before the wait. On SQLite BEGIN IMMEDIATE has
             # taken the lock already.
-            self._connection.execute(select(func.pg_advisory_xact_lock(LOG_LOCK)))
-        head = self._connection.execute(_READ_HEAD).one()
+            _TAKE_LOCK.run(self._connection, {})
+        head = _READ_HEAD.run(self._connection, {}).one()
         self._frontier = Frontier.load(head.size, head.frontier)
         self._rows: list[dict[str, Any]] = []
 
@@ -87,9 +89,9 @@ class Journal:
         """Write the entries and the new head in the caller's transaction."""
         if not self._rows:
             return
-        self._connection.execute(_WRITE_ENTRIES, self._rows)
-        self._connection.execute(
-            _WRITE_HEAD,
+        insert_rows(self._connection, _ENTRIES, self._rows)
+        _WRITE_HEAD.run(
+            self._connection,
             {"new_size": self._frontier.size, "new_frontier": self._frontier.dump()},
         )
         self._rows = []
@@ -113,9 +115,18 @@ def find_known(
         by_org.setdefault(org, []).append(fact_id)
     for org, fact_ids in by_org.items():
         for chunk in chunks(fact_ids):
-            rows = connection.execute(_KNOWN, {"org": org, "ids": chunk})
-            for fact_id, index, leaf_hash, digest in rows:
-                found[org, fact_id] = (index, leaf_hash, digest)
+            answer: Iterable[Any]
+            if len(chunk) == 1:
+                one = {"org": org, "fact_id": chunk[0]}
+                answer = _KNOWN_ONE.run(connection, one)
+            else:
+                answer = connection.execute(_KNOWN_MANY, {"org": org, "ids": chunk})
+            for row in answer:
+                found[org, row.fact_id] = (
+                    row.entry_index,
+                    row.leaf_hash,
+                    row.request_digest,
+                )
     return found
 
 

@@ -30,6 +30,7 @@ from app.models import (
     entry_of,
 )
 from app.queries.lots import lot_value, position_value
+from app.queries.prepared import Prepared
 from app.services.facts import Fact, made_lots, named_facilities, used_lots
 from app.services.journal import chunks
 from app.services.work import (
@@ -73,7 +74,8 @@ LOT_COLUMNS = (
 
 
 _LOTS: Any = LotRow.__table__
-_TAKEN = select(_LOTS.c.code).where(
+_TAKEN_ONE = Prepared(select(_LOTS.c.code).where(_LOTS.c.code == bindparam("lot")))
+_TAKEN_MANY = select(_LOTS.c.code).where(
     _LOTS.c.code.in_(bindparam("codes", expanding=True))
 )
 
@@ -92,7 +94,7 @@ _directories: WeakKeyDictionary[Engine, Directory] = WeakKeyDictionary()
 
 def directory_of(session: Session) -> Directory:
     """The directory of a database; only committed rows are ever put into it."""
-    return _directories.setdefault(session.connection().engine, Directory())
+    return _directories.setdefault(session.get_bind().engine, Directory())
 
 
 def load_work(session: Session, facts: Sequence[Fact], now: datetime) -> Work:
@@ -119,7 +121,10 @@ def load_after_lock(work: Work, facts: Sequence[Fact]) -> None:
     """What another writer may have added before this one got the log lock."""
     made = [code for fact in facts for code in made_lots(fact)]
     for chunk in chunks(made):
-        taken = work.connection.execute(_TAKEN, {"codes": chunk})
+        if len(chunk) == 1:
+            taken = _TAKEN_ONE.run(work.connection, {"lot": chunk[0]})
+        else:
+            taken = work.connection.execute(_TAKEN_MANY, {"codes": chunk})
         work.taken_codes.update(taken.scalars())
     runs = [fact.data["run"] for fact in facts if fact.type == "run.recorded"]
     for chunk in chunks(runs):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app.models import DisclosureRow
+from app.queries.prepared import insert_rows
 from app.services import (
     claims,
     corrections,
@@ -33,7 +33,7 @@ from app.services.loading import load_after_lock, load_work
 from app.services.work import Work
 from graph import GraphError
 
-_DISCLOSE = insert(DisclosureRow.__table__)  # type: ignore[arg-type]
+_DISCLOSURES: Any = DisclosureRow.__table__
 Handler = Callable[[Work, Fact, int], None]
 HANDLERS: dict[str, Handler] = {
     "organisation.registered": organisations.post_organisation,
@@ -135,8 +135,7 @@ def post_what_fits(
         ]
     journal.write()
     work.write()
-    if disclosures:
-        work.connection.execute(_DISCLOSE, disclosures)
+    insert_rows(work.connection, _DISCLOSURES, disclosures)
     return Posted(receipts, tuple(faults))
 
 

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, bindparam, insert
+from sqlalchemy import Connection, Table, bindparam
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -27,6 +27,7 @@ from app.models import (
     LotBalanceRow,
     MonthClosureRow,
 )
+from app.queries.prepared import insert_rows
 from app.services.errors import refuse
 from graph import Lot, Position
 
@@ -287,9 +288,9 @@ class Work:
 
     def write(self) -> None:
         """Write every row of the batch, parents before children."""
-        for name, statement in _inserts().items():
-            if rows := self._rows.pop(name, None):
-                self.connection.execute(statement, rows)
+        for table in _tables():
+            if rows := self._rows.pop(table.name, None):
+                insert_rows(self.connection, table, rows)
         self._write_balances()
         self._write_claim_states()
         self._write_months()
@@ -337,15 +338,14 @@ class Work:
                     table.c.month == key[2],
                 )
             )
-        if rows:
-            self.connection.execute(insert(table), rows)
+        insert_rows(self.connection, table, rows)
         self._touched_months.clear()
 
 
 @cache
-def _inserts() -> dict[str, Insert]:
-    """An insert for each table, parents before children."""
-    return {table.name: insert(table) for table in Base.metadata.sorted_tables}
+def _tables() -> tuple[Table, ...]:
+    """Every table, parents before children."""
+    return tuple(Base.metadata.sorted_tables)
 
 
 def write_projection(
@@ -364,8 +364,7 @@ def write_projection(
             table.update().where(*condition).values(values),
             [{f"b_{name}": value for name, value in row.items()} for row in changed],
         )
-    if new:
-        connection.execute(_inserts()[table.name], new)
+    insert_rows(connection, table, new)
 
 
 def _bind(name: str) -> Any:  # noqa: ANN401 - SQLAlchemy's own type is not exported

@@ -1,0 +1,90 @@
+"""Statements of the hot path, compiled once and run through the plain driver.
+
+SQLAlchemy works out for every execution how to compile, bind and fetch; for the few
+statements that every append runs, that costs more than the database does. Here a
+statement is compiled once per dialect, with the same types, and then given to the
+driver as text. It stays one definition: nothing here writes SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Dialect, Table
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ClauseElement
+
+
+class Prepared:
+    """A statement without expanding parameters, ready for every dialect it meets.
+
+    Results come as the driver gives them: select whole numbers, text and bytes only.
+
+    >>> from sqlalchemy import bindparam, create_engine, literal, select
+    >>> doubled = Prepared(select(bindparam("x", type_=literal(1).type) * 2))
+    >>> with create_engine("sqlite://").connect() as connection:
+    ...     doubled.run(connection, {"x": 21}).scalar_one()
+    42
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+        self._ready: dict[str, _Compiled] = {}
+
+    def run(
+        self,
+        connection: Connection,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    ) -> CursorResult[Any]:
+        """Execute for one set of parameters, or for each of many."""
+        dialect = connection.dialect
+        ready = self._ready.get(dialect.name)
+        if ready is None:
+            ready = _Compiled(self._statement, dialect)
+            self._ready[dialect.name] = ready
+        if isinstance(parameters, Mapping):
+            return connection.exec_driver_sql(ready.text, ready.bind(parameters))
+        return connection.exec_driver_sql(
+            ready.text, [ready.bind(one) for one in parameters]
+        )
+
+
+class _Compiled:
+    """The text of a statement, and how to turn values into what the driver takes."""
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        if not isinstance(compiled, SQLCompiler) or compiled.insert_prefetch:
+            raise TypeError(f"cannot be prepared: {statement}")
+        self.text = str(compiled)
+        self._nothing = dict(compiled.params)
+        self._order = compiled.positiontup
+        self._processors: dict[str, Callable[[Any], Any]] = {}
+        for name, parameter in compiled.binds.items():
+            process = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+            if process is not None:
+                self._processors[name] = process
+
+    def bind(self, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - tuple or dict
+        """The parameters as the driver takes them."""
+        bound = {**self._nothing, **values}
+        for name, process in self._processors.items():
+            bound[name] = process(bound[name])
+        if self._order is None:
+            return bound
+        return tuple([bound[name] for name in self._order])
+
+
+@cache
+def _insert_into(table: Table) -> Prepared:
+    return Prepared(table.insert())
+
+
+def insert_rows(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert rows; a column that a row does not name stays empty."""
+    if rows:
+        _insert_into(table).run(connection, rows[0] if len(rows) == 1 else rows)
