@@ -274,29 +274,6 @@ def find_wrong_lots(
     return np.flatnonzero(wrong)
 
 
-def find_wrong_uncounted(
-    pool: Ints, uncounted_in: Ints, reached: Ints, cells: Ints, uncounted: Ints
-) -> Ints:
-    """Positions of returns whose uncounted grams are not their share of the run's.
-
-    Return k gets ``floor((P + R1 + .. + Rk) * S / Q)`` less the same up to k - 1.
-
-    Args:
-        pool: Shape (n, 12), of the run that made return k.
-        uncounted_in: Shape (n, 8), of the same run.
-        reached: Shape (n, 12); products and earlier returns of the run together.
-        cells: Shape (n, 12), of the returns.
-        uncounted: Shape (n, 8), as stored.
-    """
-    wrong = np.zeros(len(cells), np.bool_)
-    for n, cell in enumerate(UNCOUNTED_CELLS):
-        share, whole = uncounted_in[:, n], pool[:, cell]
-        upper = floor_muldiv(share, reached[:, cell] + cells[:, cell], whole)
-        lower = floor_muldiv(share, reached[:, cell], whole)
-        wrong |= upper - lower != uncounted[:, n]
-    return np.flatnonzero(wrong)
-
-
 def find_overlaps(lot: Ints, start: Ints, end: Ints) -> Ints:
     """Positions of stretches that reach into another of the same lot.
 

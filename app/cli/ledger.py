@@ -16,6 +16,7 @@ from app.db import reading, transaction
 from app.queries.log import find_checkpoint, get_head
 from app.security import now
 from app.services.archive import export_log, policy_text
+from app.services.auditing import audit_material
 from app.services.checkpoints import sign_head
 from app.services.genesis import get_trust_root
 from app.services.verification import verify_log
@@ -40,7 +41,9 @@ def checkpoint() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print differences as JSON.")
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def verify(as_json: bool, quiet: bool) -> None:
-    """Rehash the log, check every signature, rebuild the root.
+    """Rehash the log, check every signature, rebuild the root, audit the material.
+
+    The audit checks the stored composition of every lot against what it was made of.
 
     Exit status: 0 if everything agrees, 1 on any difference.
     """
@@ -50,6 +53,7 @@ def verify(as_json: bool, quiet: bool) -> None:
             length=size, label="Verifying", file=sys.stderr, hidden=quiet or as_json
         ) as bar:
             differences = verify_log(session, lambda done: bar.update(done - bar.pos))
+        differences += audit_material(session)
     if as_json:
         found = [asdict(one) for one in differences]
         click.echo(json.dumps({"size": size, "differences": found}))

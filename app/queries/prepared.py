@@ -8,7 +8,7 @@ driver as text. It stays one definition: nothing here writes SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -39,16 +39,30 @@ class Prepared:
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     ) -> CursorResult[Any]:
         """Execute for one set of parameters, or for each of many."""
-        dialect = connection.dialect
-        ready = self._ready.get(dialect.name)
-        if ready is None:
-            ready = _Compiled(self._statement, dialect)
-            self._ready[dialect.name] = ready
+        ready = self._for(connection.dialect)
         if isinstance(parameters, Mapping):
             return connection.exec_driver_sql(ready.text, ready.bind(parameters))
         return connection.exec_driver_sql(
             ready.text, [ready.bind(one) for one in parameters]
         )
+
+    def stream(
+        self, connection: Connection, parameters: Mapping[str, Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows as the driver reads them, bare: for millions at a time."""
+        ready = self._for(connection.dialect)
+        cursor: Any = connection.connection.cursor()
+        try:
+            cursor.execute(ready.text, ready.bind(parameters))
+            yield from cursor
+        finally:
+            cursor.close()
+
+    def _for(self, dialect: Dialect) -> _Compiled:
+        ready = self._ready.get(dialect.name)
+        if ready is None:
+            ready = self._ready[dialect.name] = _Compiled(self._statement, dialect)
+        return ready
 
 
 class _Compiled:
