@@ -1,0 +1,323 @@
+"""What a verdict about a label rests on: read in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session, aliased
+
+from app.models import (
+    CELL_COLUMNS,
+    ROWS_PER_ENTRY,
+    CheckpointRow,
+    ClaimRow,
+    ClaimStateRow,
+    ClaimWithdrawalRow,
+    FacilityRow,
+    LabelRow,
+    LabelVoidingRow,
+    LogEntryRow,
+    LotBalanceRow,
+    LotRevisionRow,
+    LotRow,
+    OrganisationRow,
+    ProcessRunRow,
+    SigningKeyRow,
+    VoidingRow,
+    entry_of,
+)
+from app.queries.lots import lot_value
+from graph import Lot, Shares, as_unknown, shares
+
+_Maker = aliased(OrganisationRow, name="maker")
+_ClaimVoiding = aliased(VoidingRow, name="claim_voiding")
+_CLAIM = (
+    "id",
+    "code",
+    "from_g",
+    "to_g",
+    "claimed_g",
+    "share_ppm",
+    "elv_ppm",
+    "post_ppm",
+    "pre_ppm",
+    "upper_ppm",
+    "model",
+    "rule_set",
+    "boundary_text",
+    "method",
+    "valid_until",
+)
+_LOT = ("id", "code", "kind", "material", "metal", "net_g", "metal_g", *CELL_COLUMNS)
+
+
+class Named(NamedTuple):
+    """An organisation as a page names it."""
+
+    id: int
+    code: str
+    name_zh: str | None
+    name_en: str | None
+
+
+class StoredEntry(NamedTuple):
+    """An entry as it is stored."""
+
+    note: bytes
+    leaf_hash: bytes
+
+
+class StoredCheckpoint(NamedTuple):
+    """A checkpoint as it is stored."""
+
+    size: int
+    root: bytes
+    note: bytes
+    signed_at: datetime
+
+
+class Step(NamedTuple):
+    """Grams of one material that one kind of run made in one province.
+
+    ``kind`` is ``sourced`` for what came into the ledger there.
+    """
+
+    kind: str
+    province: str
+    material: str
+    net_g: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCase:
+    """A label and what stands behind it, as the rows say; nothing is checked yet.
+
+    Attributes:
+        code_sha256: Digest of the label's code.
+        label_index: Entry that issued the label.
+        issued_at: When.
+        voided_because: Reason why the label was declared void; None if it was not.
+        issuer: Who issued the label.
+        maker: Who made the lot.
+        lot: As made, with the composition in force.
+        lot_index: Entry that made the lot.
+        lot_state: Of its balance.
+        lot_shares: As the lot reads now; None without metal.
+        made_at: When the lot was made.
+        started_at: When the run that made it began; None where nobody said.
+        run_kind: Kind of that run; None for what came into the ledger.
+        province: Where it was made.
+        facility_kind: What kind of facility made it.
+        claim: Columns of the claim's row; None for a label of a lot.
+        claim_index: Entry that issued the claim.
+        claim_state: State of the claim.
+        claim_ended_because: Reason of a withdrawal or of a correction that took the
+            claim back.
+    """
+
+    code_sha256: bytes
+    label_index: int
+    issued_at: datetime
+    voided_because: str | None
+    issuer: Named
+    maker: Named
+    lot: Lot
+    lot_index: int
+    lot_state: str
+    lot_shares: Shares | None
+    made_at: datetime
+    started_at: datetime | None
+    run_kind: str | None
+    province: str
+    facility_kind: str
+    claim: Mapping[str, Any] | None
+    claim_index: int | None
+    claim_state: str | None
+    claim_ended_because: str | None
+    claim_taken_back: bool
+
+
+def find_label(session: Session, code_sha256: bytes) -> LabelCase | None:
+    """A label with its lot and claim, by the digest of its code; one query."""
+    row: Any = session.execute(
+        _WANTED.where(LabelRow.code_sha256 == code_sha256)
+    ).first()
+    return None if row is None else _case(row, code_sha256)
+
+
+def _columns() -> list[Any]:
+    named = [
+        (LotRow, "lot", _LOT),
+        (LotRevisionRow, "revision", ("metal_g", *CELL_COLUMNS)),
+        (ClaimRow, "claim", _CLAIM),
+        (OrganisationRow, "issuer", Named._fields),
+        (_Maker, "maker", Named._fields),
+    ]
+    return [
+        getattr(table, name).label(f"{prefix}_{name}")
+        for table, prefix, names in named
+        for name in names
+    ]
+
+
+_WANTED: Any = (
+    select(
+        LabelRow.id,
+        LabelRow.issued_at,
+        LabelVoidingRow.reason.label("voided_because"),
+        LotRow.made_at,
+        LotBalanceRow.state.label("lot_state"),
+        LotBalanceRow.revision_id,
+        LotBalanceRow.internal_as_unknown,
+        FacilityRow.province,
+        FacilityRow.kind.label("facility_kind"),
+        ProcessRunRow.kind.label("run_kind"),
+        ProcessRunRow.started_at,
+        ClaimStateRow.state.label("claim_state"),
+        ClaimWithdrawalRow.reason.label("withdrawn_because"),
+        _ClaimVoiding.reason.label("taken_back_because"),
+        *_columns(),
+    )
+    .join(OrganisationRow, OrganisationRow.id == LabelRow.organisation_id)
+    .join(LotRow, LotRow.id == LabelRow.lot_id)
+    .join(_Maker, _Maker.id == LotRow.organisation_id)
+    .join(LotBalanceRow, LotBalanceRow.lot_id == LotRow.id)
+    .join(FacilityRow, FacilityRow.id == LotRow.facility_id)
+    .outerjoin(LotRevisionRow, LotRevisionRow.id == LotBalanceRow.revision_id)
+    .outerjoin(ProcessRunRow, ProcessRunRow.id == LotRow.run_id)
+    .outerjoin(LabelVoidingRow, LabelVoidingRow.label_id == LabelRow.id)
+    .outerjoin(ClaimRow, ClaimRow.id == LabelRow.claim_id)
+    .outerjoin(ClaimStateRow, ClaimStateRow.claim_id == ClaimRow.id)
+    .outerjoin(ClaimWithdrawalRow, ClaimWithdrawalRow.claim_id == ClaimRow.id)
+    .outerjoin(
+        _ClaimVoiding,
+        _ClaimVoiding.voided_index == ClaimRow.id // ROWS_PER_ENTRY,
+    )
+)
+
+
+class _Prefixed:
+    """The columns of one table out of a joined row."""
+
+    def __init__(self, row: Any, prefix: str) -> None:  # noqa: ANN401 - a row
+        self._row, self._prefix = row, prefix
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        if name.startswith("uncounted_"):
+            return None  # what was counted of returns is no part of a verdict
+        return getattr(self._row, f"{self._prefix}_{name}")
+
+
+def _case(row: Any, code_sha256: bytes) -> LabelCase:  # noqa: ANN401 - a row
+    made = _Prefixed(row, "lot")
+    revised = made if row.revision_id is None else _Prefixed(row, "revision")
+    lot = lot_value(made, revised)
+    reads = as_unknown(lot.cells) if row.internal_as_unknown else lot.cells
+    claim = None
+    if row.claim_id is not None:
+        claim = {name: getattr(row, f"claim_{name}") for name in _CLAIM}
+    taken_back = row.taken_back_because
+    return LabelCase(
+        code_sha256=code_sha256,
+        label_index=entry_of(row.id),
+        issued_at=row.issued_at,
+        voided_because=row.voided_because,
+        issuer=Named(*(getattr(row, f"issuer_{name}") for name in Named._fields)),
+        maker=Named(*(getattr(row, f"maker_{name}") for name in Named._fields)),
+        lot=lot,
+        lot_index=entry_of(row.lot_id),
+        lot_state=row.lot_state,
+        lot_shares=shares(reads),
+        made_at=row.made_at,
+        started_at=row.started_at,
+        run_kind=row.run_kind,
+        province=row.province,
+        facility_kind=row.facility_kind,
+        claim=claim,
+        claim_index=None if claim is None else entry_of(claim["id"]),
+        claim_state=row.claim_state,
+        claim_ended_because=taken_back or row.withdrawn_because,
+        claim_taken_back=taken_back is not None,
+    )
+
+
+def find_newest_checkpoint(session: Session) -> StoredCheckpoint | None:
+    """The checkpoint over the most entries."""
+    row = session.execute(
+        select(
+            CheckpointRow.size,
+            CheckpointRow.root,
+            CheckpointRow.note,
+            CheckpointRow.signed_at,
+        )
+        .order_by(CheckpointRow.size.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else StoredCheckpoint(*row)
+
+
+def key_entries(session: Session, organisation_ids: Iterable[int]) -> list[int]:
+    """The entries that registered organisations' keys, ascending."""
+    keys = session.scalars(
+        select(SigningKeyRow.id)
+        .where(SigningKeyRow.organisation_id.in_(sorted(set(organisation_ids))))
+        .order_by(SigningKeyRow.id)
+    )
+    return [entry_of(key) for key in keys]
+
+
+def entries_by_index(
+    session: Session, indexes: Iterable[int]
+) -> dict[int, StoredEntry]:
+    """Entries as they are stored, by index."""
+    rows = session.execute(
+        select(LogEntryRow.entry_index, LogEntryRow.note, LogEntryRow.leaf_hash).where(
+            LogEntryRow.entry_index.in_(sorted(set(indexes)))
+        )
+    )
+    return {row[0]: StoredEntry(row[1], row[2]) for row in rows}
+
+
+_STEPS = text(
+    """
+    WITH RECURSIVE reached(run_id) AS (
+        SELECT run_id FROM lot WHERE id = :lot AND run_id IS NOT NULL
+        UNION
+        SELECT input.run_id FROM reached
+        JOIN run_flow AS taken ON taken.run_id = reached.run_id AND taken.net_g < 0
+        JOIN lot AS input ON input.id = taken.lot_id
+        WHERE input.run_id IS NOT NULL
+    ),
+    chosen(run_id) AS (SELECT run_id FROM reached LIMIT :runs)
+    SELECT 'sourced' AS kind, facility.province, lot.material,
+           SUM(-run_flow.net_g) AS net_g
+    FROM chosen
+    JOIN run_flow ON run_flow.run_id = chosen.run_id AND run_flow.net_g < 0
+    JOIN lot ON lot.id = run_flow.lot_id AND lot.run_id IS NULL
+    JOIN facility ON facility.id = lot.facility_id
+    GROUP BY facility.province, lot.material
+    UNION ALL
+    SELECT process_run.kind, facility.province, lot.material, SUM(run_flow.net_g)
+    FROM chosen
+    JOIN process_run ON process_run.id = chosen.run_id
+    JOIN run_flow ON run_flow.run_id = chosen.run_id AND run_flow.net_g > 0
+    JOIN lot ON lot.id = run_flow.lot_id
+        AND lot.kind NOT IN ('by_product', 'return')
+    JOIN facility ON facility.id = process_run.facility_id
+    GROUP BY process_run.kind, facility.province, lot.material
+"""
+)
+
+
+def steps_of(session: Session, lot_id: int, most_runs: int) -> list[Step]:
+    """What was done upstream of a lot, by kind, province and material; one query.
+
+    Nothing in it names an organisation, a facility or a single lot. Of a history with
+    more than ``most_runs`` runs, so many are looked at.
+    """
+    rows = session.execute(_STEPS, {"lot": lot_id, "runs": most_runs})
+    return [Step(row[0], row[1], row[2], int(row[3])) for row in rows]
