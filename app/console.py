@@ -14,7 +14,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from app import create_app
-from app.cli import database, ledger, organisations, users
+from app.cli import claims, database, ledger, organisations, users, verify
 from app.config import Settings, SettingsError
 from app.queries.errors import ExpectedError
 from app.schema import SchemaError
@@ -54,10 +54,12 @@ def main() -> None:
 
 
 for command in (
+    claims.cli,
     database.cli,
     ledger.cli,
     organisations.cli,
     serve,
     users.cli,
+    verify.cli,
 ):
     main.add_command(command)

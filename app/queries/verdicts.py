@@ -104,6 +104,7 @@ class LabelCase:
         issuer: Who issued the label.
         maker: Who made the lot.
         lot: As made, with the composition in force.
+        lot_id: Its row key.
         lot_index: Entry that made the lot.
         lot_state: Of its balance.
         lot_shares: As the lot reads now; None without metal.
@@ -117,6 +118,7 @@ class LabelCase:
         claim_state: State of the claim.
         claim_ended_because: Reason of a withdrawal or of a correction that took the
             claim back.
+        claim_taken_back: A correction took it back.
     """
 
     code_sha256: bytes
@@ -126,6 +128,7 @@ class LabelCase:
     issuer: Named
     maker: Named
     lot: Lot
+    lot_id: int
     lot_index: int
     lot_state: str
     lot_shares: Shares | None
@@ -229,6 +232,7 @@ def _case(row: Any, code_sha256: bytes) -> LabelCase:  # noqa: ANN401 - a row
         issuer=Named(*(getattr(row, f"issuer_{name}") for name in Named._fields)),
         maker=Named(*(getattr(row, f"maker_{name}") for name in Named._fields)),
         lot=lot,
+        lot_id=row.lot_id,
         lot_index=entry_of(row.lot_id),
         lot_state=row.lot_state,
         lot_shares=shares(reads),

@@ -13,6 +13,8 @@ from app.services.genesis import get_trust_root
 from ledger import TILE_WIDTH, encode_bundle, tiles_of_size
 from ledger.tiles import ENTRIES
 
+GENESIS = "# genesis "
+
 
 def export_log(session: Session, folder: Path) -> int:
     """Write entries, tiles and, last, the newest checkpoint; give its size.
@@ -43,8 +45,13 @@ def export_log(session: Session, folder: Path) -> int:
 
 
 def policy_text(session: Session) -> str:
-    """The tlog-policy of this log: its key, and no witness that must agree."""
-    return f"log {get_trust_root(session).log_vkey}\nquorum none\n"
+    """The tlog-policy of this log: its key, and no witness that must agree.
+
+    A comment pins entry 0 by its leaf hash: ``remelt verify`` reads it, and software
+    that knows tlog-policy only passes over it.
+    """
+    root = get_trust_root(session)
+    return f"{GENESIS}{root.leaf_hash}\nlog {root.log_vkey}\nquorum none\n"
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -123,6 +123,7 @@ class Verdict:
         checkpoint: The newest one; None while there is none.
         origin: Name of the log; empty where its first entry cannot be read.
         proven: Entries that stand under the checkpoint, ascending.
+        leaves: Leaf hash of each entry that speaks of the label, as hashed here.
     """
 
     kind: VerdictKind
@@ -136,6 +137,7 @@ class Verdict:
     checkpoint: StoredCheckpoint | None
     origin: str
     proven: tuple[int, ...]
+    leaves: Mapping[int, bytes]
 
 
 def judge_label(session: Session, code: str, now: datetime) -> Verdict | None:
@@ -179,6 +181,11 @@ class _Judgement:
             checkpoint=self.checkpoint,
             origin=self.origin,
             proven=self.proven,
+            leaves={
+                index: leaf_hash(self.stored[index].note)
+                for index in self.about
+                if index in self.stored
+            },
         )
 
     def _data(self, index: int) -> Mapping[str, Any] | None:

@@ -224,7 +224,7 @@ def test_an_exported_log_is_whole_and_its_bundles_hold_every_entry(
     hashes = (tmp_path / "tile" / "0" / f"000.p/{size}").read_bytes()
     assert hashes == b"".join(leaf_hash(note) for note in notes(world))
     assert (tmp_path / "policy").read_text() == (
-        f"log {world.root.log_vkey}\nquorum none\n"
+        f"# genesis {world.root.leaf_hash}\nlog {world.root.log_vkey}\nquorum none\n"
     )
 
 

@@ -1,0 +1,261 @@
+"""/v/…: the page behind a label, for everybody; no session, no cookie, no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import (
+    Response,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from flask_babel import get_locale
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.config import Settings
+from app.db import reading
+from app.queries.errors import NotFound
+from app.queries.verdicts import Named
+from app.security import find_caller, now, reader_for
+from app.services.archive import policy_text
+from app.services.bundles import BundleKind, BundlePlan, plan_bundle, write_bundle
+from app.services.errors import refuse
+from app.services.label_paths import Station, paths
+from app.services.rules import SHANGHAI, materials, provinces
+from app.services.verdicts import Verdict, VerdictKind, judge_label
+from app.web import verdict_texts
+from graph import PPM
+from labels.codes import BadCode, format_code, parse_code
+
+bp = APIBlueprint("verify", __name__, enable_openapi=False)
+REVALIDATE = "public, no-cache"
+AN_HOUR = "public, max-age=3600"
+THIN = "\u2009"
+MOST_PROVINCES, MOST_MATERIALS = 3, 2
+
+
+@bp.get("/v")
+@bp.get("/V")
+def find_label() -> BaseResponse | str:
+    """A field for a code that is typed, not scanned."""
+    if text := request.args.get("code", "").strip():
+        language = request.args.get("lang")
+        return redirect(url_for("verify.show_label", code=text, lang=language))
+    return render_template("verify/find.html")
+
+
+@bp.get("/v/<code>")
+@bp.get("/V/<code>", endpoint="show_label_printed")
+def show_label(code: str) -> Response:
+    """The verdict about a label, and what it rests on."""
+    try:
+        parsed = parse_code(code)
+    except BadCode:
+        return _unknown(code, mistyped=True)
+    with reading() as session:
+        verdict = judge_label(session, parsed, now())
+        if verdict is None:
+            return _unknown(parsed, mistyped=False)
+        stations: tuple[Station, ...] = ()
+        if verdict.kind is not VerdictKind.UNVERIFIABLE:
+            stations = paths.of(session, verdict)
+    page = render_template(
+        "verify/label.html",
+        code=parsed,
+        verdict=verdict,
+        case=verdict.case,
+        claim=verdict.claim,
+        shown=_shown(verdict),
+        shown_lot=kilograms(verdict.case.lot.net_g),
+        stations=[_station(one) for one in stations],
+        texts=verdict_texts,
+        material=materials()[verdict.case.lot.material],
+        address=f"{_settings().base_url}/V/{parsed}",
+        checkpoint_at=_moment(verdict),
+    )
+    return _answer(page)
+
+
+@bp.get("/.well-known/remelt/policy")
+def show_policy() -> Response:
+    """The policy (tlog-policy) and the genesis: all that a verifier needs of us."""
+    with reading() as session:
+        response = Response(policy_text(session), content_type="text/plain")
+    response.headers["Cache-Control"] = AN_HOUR
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@bp.get("/v/<code>/bundle")
+@bp.get("/V/<code>/bundle", endpoint="show_bundle_printed")
+def show_bundle(code: str) -> Response:
+    """All that it takes to check the label offline, as a file.
+
+    ``?kind=full`` shows the evidence too, to those who may read it.
+
+    Raises:
+        NotFound: No label has this code.
+    """
+    asked = request.args.get("kind", "public")
+    if asked not in ("public", "full"):
+        raise refuse("kind", "found {kind}, expected public or full", kind=asked[:40])
+    kind: BundleKind = "full" if asked == "full" else "public"
+    try:
+        parsed = parse_code(code)
+    except BadCode:
+        raise NotFound("no label {code}", code=code[:40]) from None
+    reader = reader_for(find_caller())
+    with reading() as session:
+        plan = plan_bundle(session, parsed, kind, reader)
+    if plan is None:
+        raise NotFound("no label {code}", code=format_code(parsed))
+    response = Response(
+        stream_with_context(_pieces(plan)), content_type="application/json"
+    )
+    response.headers["Cache-Control"] = "no-store" if kind == "full" else "no-cache"
+    response.headers["Content-Disposition"] = f'attachment; filename="{parsed}.json"'
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _pieces(plan: BundlePlan) -> Iterator[str]:
+    with reading() as session:
+        yield from write_bundle(session, plan)
+
+
+def _unknown(text: str, *, mistyped: bool) -> Response:
+    page = render_template(
+        "verify/unknown.html",
+        code=text[:40] if mistyped else format_code(text),
+        mistyped=mistyped,
+    )
+    response = Response(page, status=404)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _answer(page: str) -> Response:
+    """A page that may be kept, and is asked for again each time: it can change."""
+    response = Response(page)
+    response.headers["Cache-Control"] = REVALIDATE
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def _moment(verdict: Verdict) -> datetime | None:
+    """When the newest checkpoint was signed, in the zone of the books."""
+    if verdict.checkpoint is None:
+        return None
+    return verdict.checkpoint.signed_at.astimezone(SHANGHAI)
+
+
+def _shown(verdict: Verdict) -> dict[str, Any] | None:
+    """The figures of the claim as the page sets them; None where none are shown."""
+    claim = verdict.claim
+    if claim is None or verdict.kind is VerdictKind.UNVERIFIABLE:
+        return None
+    split = claim["split_ppm"]
+    parts = {
+        "elv": split.get("post_consumer_elv", 0),
+        "post": split.get("post_consumer", 0),
+        "pre": split.get("pre_consumer", 0),
+    }
+    bears = verdict.case.lot_shares
+    start, end = claim["stretch"]
+    return {
+        "share": percent(claim["share_ppm"]),
+        "upper": percent(claim["upper_ppm"], up=True),
+        "ranged": claim["upper_ppm"] > claim["share_ppm"],
+        "parts": {name: percent(ppm) for name, ppm in parts.items() if ppm},
+        "bar": _bar(parts, claim),
+        "new_share": None if bears is None else percent(bears.share_ppm),
+        "net": kilograms(end - start),
+        "metal": kilograms(claim["claimed_g"]),
+    }
+
+
+def _bar(parts: Mapping[str, int], claim: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Segments of the bar in thousandths, left to right; they fill it."""
+    unknown = min(claim["upper_ppm"], PPM) - claim["share_ppm"]
+    segments = {
+        **parts,
+        "unknown": max(unknown, 0),
+        "primary": PPM - claim["share_ppm"] - max(unknown, 0),
+    }
+    bar, at = [], 0
+    for name, ppm in segments.items():
+        if ppm:
+            bar.append({"name": name, "x": at / 1000, "width": ppm / 1000})
+        at += ppm
+    return bar
+
+
+def percent(ppm: int, *, up: bool = False) -> str:
+    """A share to a tenth of a per cent, rounded down; the upper end up.
+
+    >>> percent(872188), percent(898731, up=True), percent(1000000)
+    ('87.2', '89.9', '100')
+    """
+    tenths = -(-ppm // 1000) if up else ppm // 1000
+    return f"{tenths // 10}" if tenths == PPM // 1000 else f"{tenths / 10:.1f}"
+
+
+def kilograms(grams: int) -> str:
+    """Grams in kilograms, as exact as they are.
+
+    >>> kilograms(22113907).replace(THIN, " "), kilograms(400000)
+    ('22 113.907', '400')
+    """
+    whole, rest = divmod(grams, 1000)
+    text = f"{whole:,}".replace(",", THIN)
+    return f"{text}.{rest:03d}".rstrip("0") if rest else text
+
+
+def _station(station: Station) -> dict[str, Any]:
+    listed = provinces()
+    catalogue = materials()
+    return {
+        "stage": station.stage,
+        "provinces": [
+            listed[code][f"name_{_name_language()}"]
+            for code in station.provinces[:MOST_PROVINCES]
+            if code in listed
+        ],
+        "more_provinces": max(len(station.provinces) - MOST_PROVINCES, 0),
+        "materials": [
+            name_of(catalogue[code]) for code in station.materials[:MOST_MATERIALS]
+        ],
+        "more_materials": max(len(station.materials) - MOST_MATERIALS, 0),
+    }
+
+
+def _name_language() -> str:
+    return "zh" if str(get_locale()).startswith("zh") else "en"
+
+
+@bp.app_template_filter("named")
+def name_of(thing: Named | Any) -> str:  # noqa: ANN401 - whatever has two names
+    """The name of an organisation, facility or material in the language of the page."""
+    names = (thing.name_zh, thing.name_en)
+    first, second = names if _name_language() == "zh" else names[::-1]
+    found = first or second or thing.code
+    return str(found)
+
+
+@bp.app_template_filter("grouped")
+def grouped(code: str) -> str:
+    """A code in groups of four."""
+    return format_code(code)
