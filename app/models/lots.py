@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,6 +38,9 @@ UNCOUNTED_COLUMNS = tuple(
     for origin in ("elv", "post", "pre", "unknown")
     for part in ("domestic", "imported")
 )
+
+BRINGS_PRIMARY = "run_id IS NULL AND primary_domestic_g + primary_imported_g > 0"
+"""Lots that brought primary metal in from outside: no run made them."""
 
 
 class CompositionMixin:
@@ -81,6 +85,13 @@ class LotRow(Base, CompositionMixin):
         UniqueConstraint("code"),
         Index("ix_lot_run_id", "run_id"),
         Index("ix_lot_facility_id", "facility_id"),
+        # The few lots that brought primary metal in: statements sum them
+        Index(
+            "ix_lot_primary",
+            "made_at",
+            sqlite_where=text(BRINGS_PRIMARY),
+            postgresql_where=text(BRINGS_PRIMARY),
+        ),
         FACT,
     )
 

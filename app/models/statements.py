@@ -28,6 +28,20 @@ class SupplyRecordRow(Base):
         CheckConstraint("sign in (-1, 1)", name="sign"),
         CheckConstraint("metal_g > 0", name="metal_g"),
         Index("ix_supply_record_about_index", "about_index"),
+        # Covering, in the order in which statements group: ten million rows are
+        # summed in one pass, without a sort and without reading the table
+        Index(
+            "ix_supply_record_sums",
+            "month",
+            "metal",
+            "origin_class",
+            "imported",
+            "flow",
+            "province",
+            "entry_index",
+            "sign",
+            "metal_g",
+        ),
         FACT,
     )
 

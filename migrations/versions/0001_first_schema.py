@@ -382,6 +382,22 @@ def upgrade() -> None:
     op.create_index(
         "ix_supply_record_about_index", "supply_record", ["about_index"], unique=False
     )
+    op.create_index(
+        "ix_supply_record_sums",
+        "supply_record",
+        [
+            "month",
+            "metal",
+            "origin_class",
+            "imported",
+            "flow",
+            "province",
+            "entry_index",
+            "sign",
+            "metal_g",
+        ],
+        unique=False,
+    )
     op.create_table(
         "token",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -464,6 +480,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("code", name=op.f("uq_lot_code")),
     )
     op.create_index("ix_lot_facility_id", "lot", ["facility_id"], unique=False)
+    brings_primary = "run_id IS NULL AND primary_domestic_g + primary_imported_g > 0"
+    op.create_index(
+        "ix_lot_primary",
+        "lot",
+        ["made_at"],
+        unique=False,
+        sqlite_where=sa.text(brings_primary),
+        postgresql_where=sa.text(brings_primary),
+    )
     op.create_index("ix_lot_run_id", "lot", ["run_id"], unique=False)
     op.create_table(
         "claim",
