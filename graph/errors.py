@@ -8,12 +8,14 @@ class GraphError(Exception):
 
     Args:
         message: English, what was found and what was expected, with ``{name}`` fields.
+        field: What of the fact it is about; empty where it is about all of it.
         values: What goes into the fields of the message.
     """
 
-    def __init__(self, message: str, **values: object) -> None:
+    def __init__(self, message: str, *, field: str = "", **values: object) -> None:
         super().__init__(message.format(**values))
         self.message = message
+        self.field = field
         self.values = values
 
 

@@ -94,6 +94,7 @@ def source_lot(
         raise InvalidSource(
             "found material {material} of kind {kind}, expected one of kind {kinds} "
             "from source {source}",
+            field="material",
             material=material,
             kind=material_kind.value,
             kinds=", ".join(sorted(kinds)),
@@ -105,6 +106,7 @@ def source_lot(
     ]:
         raise InvalidSource(
             "found origin class {name}, expected one of {classes} from source {source}",
+            field="origin_class",
             name=wrong[0].value,
             classes=", ".join(name.value for name in _ORDER if name in classes),
             source=source.value,
@@ -131,6 +133,7 @@ def _grams(
     if sum(grams.values()) != metal_g:
         raise InvalidSource(
             "the origin classes add up to {found_g} g, expected the metal, {metal_g} g",
+            field="origin_class",
             found_g=sum(grams.values()),
             metal_g=metal_g,
         )

@@ -143,7 +143,8 @@ def _handle(work: Work, fact: Fact, index: int) -> None:
     try:
         HANDLERS[fact.type](work, fact, index)
     except GraphError as error:
-        raise refuse("data", error.message, **error.values) from error
+        path = f"data.{error.field}" if error.field else "data"
+        raise refuse(path, error.message, **error.values) from error
 
 
 def _repeated(sealed: SealedFact, entry: tuple[int, bytes, bytes]) -> Receipt:
