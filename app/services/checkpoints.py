@@ -41,8 +41,10 @@ def sign_head(
     signed = find_checkpoint(session)
     if signed is not None and head.size < signed.size:
         raise LogRolledBack(
-            f"the log holds {head.size} entries, but a checkpoint over {signed.size} "
-            "was signed: an old copy was restored"
+            "the log holds {size} entries, but a checkpoint over {signed_size} "
+            "was signed: an old copy was restored",
+            size=head.size,
+            signed_size=signed.size,
         )
     if head.size == 0 or (signed is not None and head.size == signed.size):
         return None

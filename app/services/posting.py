@@ -151,8 +151,10 @@ def _repeated(sealed: SealedFact, entry: tuple[int, bytes, bytes]) -> Receipt:
     index, leaf_hash, digest = entry
     if digest != sealed.request_digest:
         raise RepeatMismatch(
-            f"entry {index} stands in the log under the id {sealed.fact.id}, "
-            "and it says something else"
+            "entry {index} stands in the log under the id {id}, "
+            "and it says something else",
+            index=index,
+            id=sealed.fact.id,
         )
     return Receipt(sealed.fact.id, index, leaf_hash.hex(), True)
 
