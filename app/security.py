@@ -241,6 +241,22 @@ def preferred_locale() -> str | None:
     return found
 
 
+def preferred_unit() -> str:
+    """The unit of mass that whoever is signed in has chosen; kilograms for others."""
+    if is_cookieless(request.path):
+        return "kg"
+    found: str = getattr(current_user, "unit", "kg")
+    return found
+
+
+def person_name() -> str | None:
+    """The name of whoever is signed in; None for a visitor."""
+    if is_cookieless(request.path):
+        return None
+    found: str | None = getattr(current_user, "name", None)
+    return found
+
+
 def _open_session() -> Session:
     """The session of Flask-Security: it writes where a password is changed.
 

@@ -16,6 +16,15 @@ class PreferencesIn(BaseModel):
     unit: str
 
 
+class LanguageIn(BaseModel):
+    """The language switch of a page, and the address to go back to."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    locale: str
+    to: str = "/"
+
+
 class TokenIn(BaseModel):
     """A token to be made."""
 

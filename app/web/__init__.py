@@ -9,14 +9,25 @@ from app.security import require_sign_in
 bp = APIBlueprint("web", __name__, enable_openapi=False)
 bp.before_request(require_sign_in)
 
-from app.web import account, names, users, verify  # noqa: E402 - the views join the blueprint above
+from app.web import account, frame, names, numbers, users, verify  # noqa: E402 - the views join the blueprint above
 
 
 def init_app(app: APIFlask) -> None:
     """Register the pages."""
     names.init_app(app)
+    numbers.init_app(app)
+    frame.init_app(app)
     app.register_blueprint(bp)
     app.register_blueprint(verify.bp)
 
 
-__all__ = ["account", "bp", "init_app", "names", "users", "verify"]
+__all__ = [
+    "account",
+    "bp",
+    "frame",
+    "init_app",
+    "names",
+    "numbers",
+    "users",
+    "verify",
+]
