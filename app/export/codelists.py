@@ -87,6 +87,7 @@ _MATERIALS: _Codes = {
     "Rh": ("铑", "rhodium"),
     "Ru": ("钌", "ruthenium"),
     "Ir": ("铱", "iridium"),
+    "mixed": ("混合金属", "mixed metals"),
     TOTAL: ("合计", "all metals"),
 }
 

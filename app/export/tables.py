@@ -117,7 +117,8 @@ class CheckpointRef:
     Attributes:
         origin: Name of the log.
         size: How many entries it had: the vintage.
-        root: Root hash at that size, in base64.
+        root: Root hash at that size, in hexadecimal: base64 can begin with a plus
+            sign, which a spreadsheet takes for a formula.
     """
 
     origin: str
