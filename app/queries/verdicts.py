@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session, aliased
 
 from app.models import (
@@ -146,9 +146,8 @@ class LabelCase:
 
 def find_label(session: Session, code_sha256: bytes) -> LabelCase | None:
     """A label with its lot and claim, by the digest of its code; one query."""
-    row: Any = session.execute(
-        _WANTED.where(LabelRow.code_sha256 == code_sha256)
-    ).first()
+    found = session.connection().execute(_LABEL, {"digest": code_sha256})
+    row: Any = found.first()
     return None if row is None else _case(row, code_sha256)
 
 
@@ -167,7 +166,9 @@ def _columns() -> list[Any]:
     ]
 
 
-_WANTED: Any = (
+# Statements that stand still are compiled once, and go by the connection: no object
+# of the mapper is made for a page that thousands may ask for at once
+_LABEL: Any = (
     select(
         LabelRow.id,
         LabelRow.issued_at,
@@ -200,7 +201,26 @@ _WANTED: Any = (
         _ClaimVoiding,
         _ClaimVoiding.voided_index == ClaimRow.id // ROWS_PER_ENTRY,
     )
+    .where(LabelRow.code_sha256 == bindparam("digest"))
 )
+_CHECKPOINT = (
+    select(
+        CheckpointRow.size,
+        CheckpointRow.root,
+        CheckpointRow.note,
+        CheckpointRow.signed_at,
+    )
+    .order_by(CheckpointRow.size.desc())
+    .limit(1)
+)
+_KEYS = (
+    select(SigningKeyRow.id)
+    .where(SigningKeyRow.organisation_id.in_(bindparam("ids", expanding=True)))
+    .order_by(SigningKeyRow.id)
+)
+_ENTRIES = select(
+    LogEntryRow.entry_index, LogEntryRow.note, LogEntryRow.leaf_hash
+).where(LogEntryRow.entry_index.in_(bindparam("indexes", expanding=True)))
 
 
 class _Prefixed:
@@ -251,26 +271,14 @@ def _case(row: Any, code_sha256: bytes) -> LabelCase:  # noqa: ANN401 - a row
 
 def find_newest_checkpoint(session: Session) -> StoredCheckpoint | None:
     """The checkpoint over the most entries."""
-    row = session.execute(
-        select(
-            CheckpointRow.size,
-            CheckpointRow.root,
-            CheckpointRow.note,
-            CheckpointRow.signed_at,
-        )
-        .order_by(CheckpointRow.size.desc())
-        .limit(1)
-    ).first()
+    row = session.connection().execute(_CHECKPOINT).first()
     return None if row is None else StoredCheckpoint(*row)
 
 
 def key_entries(session: Session, organisation_ids: Iterable[int]) -> list[int]:
     """The entries that registered organisations' keys, ascending."""
-    keys = session.scalars(
-        select(SigningKeyRow.id)
-        .where(SigningKeyRow.organisation_id.in_(sorted(set(organisation_ids))))
-        .order_by(SigningKeyRow.id)
-    )
+    wanted = {"ids": sorted(set(organisation_ids))}
+    keys = session.connection().execute(_KEYS, wanted).scalars()
     return [entry_of(key) for key in keys]
 
 
@@ -278,11 +286,8 @@ def entries_by_index(
     session: Session, indexes: Iterable[int]
 ) -> dict[int, StoredEntry]:
     """Entries as they are stored, by index."""
-    rows = session.execute(
-        select(LogEntryRow.entry_index, LogEntryRow.note, LogEntryRow.leaf_hash).where(
-            LogEntryRow.entry_index.in_(sorted(set(indexes)))
-        )
-    )
+    wanted = {"indexes": sorted(set(indexes))}
+    rows = session.connection().execute(_ENTRIES, wanted)
     return {row[0]: StoredEntry(row[1], row[2]) for row in rows}
 
 
