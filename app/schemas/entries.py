@@ -125,6 +125,18 @@ def parse_fact(item: Mapping[str, Any], own_org: str | None) -> Fact:
     )
 
 
+def check_fact(item: Mapping[str, Any], org: str) -> Fact:
+    """The same for a fact that the application has put together.
+
+    Raises:
+        Refused: Every fault of its fields.
+    """
+    try:
+        return parse_fact(item, org)
+    except ValidationError as error:
+        raise Refused(faults_of(error, None)) from None
+
+
 def _parse_note(item: Mapping[str, Any]) -> OwnEntry:
     sent = NoteIn.model_validate(dict(item))
     entry = parse_entry(sent.note.encode())

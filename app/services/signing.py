@@ -234,6 +234,18 @@ def _seal(
         "v": 1,
     }
     note = sign_entry(envelope, [signer])
+    return SealedFact(
+        fact=fact,
+        note=note,
+        leaf_hash=leaf_hash(note),
+        request_digest=request_digest_of(fact, keyring),
+        disclosures=tuple(disclosures),
+        parents=parents,
+    )
+
+
+def request_digest_of(fact: Fact, keyring: KeyRing) -> bytes:
+    """Keyed digest of a fact as it was asked for: what a repeat has to equal."""
     request = {
         "at": fact.at_text,
         "data": fact.data,
@@ -242,14 +254,7 @@ def _seal(
         "private": dict(fact.private),
         "type": fact.type,
     }
-    return SealedFact(
-        fact=fact,
-        note=note,
-        leaf_hash=leaf_hash(note),
-        request_digest=keyring.request_digest(request),
-        disclosures=tuple(disclosures),
-        parents=parents,
-    )
+    return keyring.request_digest(request)
 
 
 def accept_note(
