@@ -9,7 +9,7 @@ from app.security import require_sign_in
 bp = APIBlueprint("web", __name__, enable_openapi=False)
 bp.before_request(require_sign_in)
 
-from app.web import account, frame, names, numbers, users, verify  # noqa: E402 - the views join the blueprint above
+from app.web import account, claims, frame, names, numbers, users, verify  # noqa: E402 - the views join the blueprint above
 
 
 def init_app(app: APIFlask) -> None:
@@ -24,6 +24,7 @@ def init_app(app: APIFlask) -> None:
 __all__ = [
     "account",
     "bp",
+    "claims",
     "frame",
     "init_app",
     "names",

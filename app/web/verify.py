@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,13 +33,14 @@ from app.services.label_paths import Station, paths
 from app.services.rules import SHANGHAI, materials, provinces
 from app.services.verdicts import Verdict, VerdictKind, judge_label
 from app.web import verdict_texts
-from graph import PPM
+from app.web.claim_figures import percent, share_bar
+from app.web.numbers import mass_number
 from labels.codes import BadCode, format_code, parse_code
 
 bp = APIBlueprint("verify", __name__, enable_openapi=False)
 REVALIDATE = "public, no-cache"
 AN_HOUR = "public, max-age=3600"
-THIN = "\u2009"
+KEPT_PAGES = 1000
 MOST_PROVINCES, MOST_MATERIALS = 3, 2
 
 
@@ -66,21 +69,54 @@ def show_label(code: str) -> Response:
         stations: tuple[Station, ...] = ()
         if verdict.kind is not VerdictKind.UNVERIFIABLE:
             stations = paths.of(session, verdict)
-    page = render_template(
+    return _answer(pages.of(parsed, verdict, stations))
+
+
+class Pages:
+    """Pages by code and language, each with the verdict that it tells.
+
+    The verdict is found anew for every request; only where it is the very same is a
+    page told again without setting it again.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[str, ...], tuple[Verdict, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, code: str, verdict: Verdict, stations: Sequence[Station]) -> str:
+        """The page that tells this verdict in the language of the request."""
+        key = (code, str(get_locale()), _settings().base_url)
+        with self._lock:
+            known = self._kept.get(key)
+        if known is not None and known[0] == verdict:
+            return known[1]
+        page = _page(code, verdict, stations)
+        with self._lock:
+            self._kept[key] = (verdict, page)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return page
+
+
+pages = Pages(KEPT_PAGES)
+
+
+def _page(parsed: str, verdict: Verdict, stations: Sequence[Station]) -> str:
+    return render_template(
         "verify/label.html",
         code=parsed,
         verdict=verdict,
         case=verdict.case,
         claim=verdict.claim,
         shown=_shown(verdict),
-        shown_lot=kilograms(verdict.case.lot.net_g),
+        shown_lot=mass_number(verdict.case.lot.net_g, "kg"),
         stations=[_station(one) for one in stations],
         texts=verdict_texts,
         material=materials()[verdict.case.lot.material],
         address=f"{_settings().base_url}/V/{parsed}",
         checkpoint_at=_moment(verdict),
     )
-    return _answer(page)
 
 
 @bp.get("/.well-known/remelt/policy")
@@ -180,48 +216,11 @@ def _shown(verdict: Verdict) -> dict[str, Any] | None:
         "upper": percent(claim["upper_ppm"], up=True),
         "ranged": claim["upper_ppm"] > claim["share_ppm"],
         "parts": {name: percent(ppm) for name, ppm in parts.items() if ppm},
-        "bar": _bar(parts, claim),
+        "bar": share_bar(parts, claim["share_ppm"], claim["upper_ppm"]),
         "new_share": None if bears is None else percent(bears.share_ppm),
-        "net": kilograms(end - start),
-        "metal": kilograms(claim["claimed_g"]),
+        "net": mass_number(end - start, "kg"),
+        "metal": mass_number(claim["claimed_g"], "kg"),
     }
-
-
-def _bar(parts: Mapping[str, int], claim: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Segments of the bar in thousandths, left to right; they fill it."""
-    unknown = min(claim["upper_ppm"], PPM) - claim["share_ppm"]
-    segments = {
-        **parts,
-        "unknown": max(unknown, 0),
-        "primary": PPM - claim["share_ppm"] - max(unknown, 0),
-    }
-    bar, at = [], 0
-    for name, ppm in segments.items():
-        if ppm:
-            bar.append({"name": name, "x": at / 1000, "width": ppm / 1000})
-        at += ppm
-    return bar
-
-
-def percent(ppm: int, *, up: bool = False) -> str:
-    """A share to a tenth of a per cent, rounded down; the upper end up.
-
-    >>> percent(872188), percent(898731, up=True), percent(1000000)
-    ('87.2', '89.9', '100')
-    """
-    tenths = -(-ppm // 1000) if up else ppm // 1000
-    return f"{tenths // 10}" if tenths == PPM // 1000 else f"{tenths / 10:.1f}"
-
-
-def kilograms(grams: int) -> str:
-    """Grams in kilograms, as exact as they are.
-
-    >>> kilograms(22113907).replace(THIN, " "), kilograms(400000)
-    ('22 113.907', '400')
-    """
-    whole, rest = divmod(grams, 1000)
-    text = f"{whole:,}".replace(",", THIN)
-    return f"{text}.{rest:03d}".rstrip("0") if rest else text
 
 
 def _station(station: Station) -> dict[str, Any]:
@@ -253,9 +252,3 @@ def name_of(thing: Named | Any) -> str:  # noqa: ANN401 - whatever has two names
     first, second = names if _name_language() == "zh" else names[::-1]
     found = first or second or thing.code
     return str(found)
-
-
-@bp.app_template_filter("grouped")
-def grouped(code: str) -> str:
-    """A code in groups of four."""
-    return format_code(code)

@@ -237,7 +237,7 @@ def test_a_revoked_label_says_why_and_shows_no_large_share(
 
     assert "<h1>Revoked</h1>" in page
     assert "客户退货" in page
-    assert 'class="number"' not in page
+    assert 'class="share-number"' not in page
 
 
 def test_a_corrected_claim_shows_the_new_value_and_the_old_one(
@@ -249,7 +249,7 @@ def test_a_corrected_claim_shows_the_new_value_and_the_old_one(
 
     assert "<h1>Corrected</h1>" in page
     assert "<s>87.2 %</s>" in page
-    assert '<span class="number">87.2</span>' in page
+    assert '<span class="share-number">87.2</span>' in page
 
 
 def test_a_lot_without_claim_shows_its_facts_and_no_share(
@@ -261,7 +261,7 @@ def test_a_lot_without_claim_shows_its_facts_and_no_share(
     page = client.get(f"/v/{code}?lang=en").text
 
     assert "<h1>No claim</h1>" in page
-    assert "22\u2009113.907 kg" in page
+    assert "22\u202f113.907 kg" in page
     assert 'class="share' not in page
 
 
