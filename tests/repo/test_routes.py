@@ -1,0 +1,86 @@
+"""Every address has a decision about who may call it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask import url_for
+from sqlalchemy import Engine
+from werkzeug.routing import Rule
+
+from tests.people import close, make_app
+
+HOOKS = {"require_caller", "require_sign_in"}
+PUBLIC = {
+    "log.checkpoint": "anybody checks the log",
+    "log.tile": "hash tiles are public; entries ask for a token in the view",
+    "openapi.spec": "what the API takes is no secret",
+    "operation.healthz": "the balancer asks",
+    "operation.metrics": "figures of the process, no figure of an organisation",
+    "problems.show_problem_type": "the URI of a problem leads to its meaning",
+    "public.home": "says what this is, to whoever comes",
+    "security.change_password": "Flask-Security asks for a session itself",
+    "security.login": "the way in",
+    "security.logout": "the way out",
+    "security.static": "files of Flask-Security",
+    "security.verify": "Flask-Security asks for a session itself",
+    "static": "style, script, fonts",
+    "verify.find_label": "buyers have no account",
+    "verify.show_bundle": "the public proof; the full one asks for a token",
+    "verify.show_bundle_printed": "as above, in the upper case of the label",
+    "verify.show_label": "buyers have no account",
+    "verify.show_label_printed": "as above, in the upper case of the label",
+    "verify.show_policy": "what a verifier needs of us",
+}
+
+
+@pytest.fixture
+def app(engine: Engine, tmp_path: Path) -> Iterator[APIFlask]:
+    app = make_app(engine, tmp_path)
+    yield app
+    close(app)
+
+
+def hooked(app: APIFlask, rule: Rule) -> bool:
+    blueprint = rule.endpoint.rpartition(".")[0]
+    hooks = app.before_request_funcs.get(blueprint, []) if blueprint else []
+    return any(hook.__name__ in HOOKS for hook in hooks)
+
+
+def test_every_route_is_guarded_by_its_blueprint_or_public_for_a_reason(
+    app: APIFlask,
+) -> None:
+    undecided = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if not hooked(app, rule) and rule.endpoint not in PUBLIC
+    }
+
+    assert not undecided
+
+
+def test_a_stranger_gets_nothing_from_a_guarded_route(app: APIFlask) -> None:
+    client = app.test_client()
+    app.config["WTF_CSRF_ENABLED"] = False
+    app.config["RATELIMIT_ENABLED"] = False
+    guarded = [rule for rule in app.url_map.iter_rules() if hooked(app, rule)]
+    assert len(guarded) > 10
+
+    for rule in guarded:
+        values: dict[str, Any] = {
+            name: 1 if type(converter).__name__ == "IntegerConverter" else "x"
+            for name, converter in rule._converters.items()
+        }
+        with app.test_request_context():
+            address = url_for(rule.endpoint, **values)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            answer = client.open(address, method=method)
+
+            turned_away = answer.status_code == 401 or (
+                answer.status_code == 302 and "/login" in answer.headers["Location"]
+            )
+            assert turned_away, f"{method} {address}: {answer.status_code}"
