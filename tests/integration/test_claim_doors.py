@@ -216,9 +216,10 @@ def test_a_program_claims_without_sending_a_figure(app: APIFlask, chain: World) 
     again = client.post("/api/v1/claims", json=body)
 
     assert answer.status_code == 201
-    claim = answer.json["claim"]
+    first: Any = answer.json
+    claim = first["claim"]
     assert (claim["share_ppm"], claim["upper_ppm"]) == (872_188, 898_731)
-    assert again.json == {**answer.json, "repeated": True}
+    assert again.json == {**first, "repeated": True}
     read = client.get(f"/api/v1/claims/{format_code(claim['code']).lower()}")
     assert read.json == claim
     listed = client.get("/api/v1/claims", query_string={"lot": PROFILE}).json
