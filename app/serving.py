@@ -25,13 +25,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import create_app
 from app.cli.database import read_log_key
 from app.config import Settings
-from app.db import engine_of, transaction
+from app.db import engine_of, reading, transaction
 from app.operation import SHARED_FOLDER
+from app.queries.log import get_checkpoint
 from app.schema import check_schema
 from app.security import now
 from app.services.checkpoints import note_alive, sign_head
 from app.services.errors import LogRolledBack
 from app.services.genesis import get_trust_root
+from app.services.published import find_published, keep_published
 from ledger import Signer
 
 log = structlog.get_logger("remelt.signer")
@@ -107,10 +109,25 @@ def run_signer(parent: int) -> None:
     with app.app_context():
         key = read_log_key(settings.data_dir)
         with leadership(app, settings.data_dir, stop):
-            _sign_until(stop, key, parent)
+            check_not_rolled_back(settings.data_dir)
+            _sign_until(stop, key, parent, settings.data_dir)
 
 
-def _sign_until(stop: threading.Event, key: Signer, parent: int) -> None:
+def check_not_rolled_back(data_dir: Path) -> None:
+    """Sign nothing over a log that lacks what was published from this machine."""
+    try:
+        with reading() as session:
+            vkey = get_trust_root(session).log_vkey
+            for one in find_published(data_dir, vkey):
+                one.check_against(session)
+    except LogRolledBack as error:
+        log.error("refuses to sign", reason=str(error))
+        sys.exit(1)
+
+
+def _sign_until(
+    stop: threading.Event, key: Signer, parent: int, data_dir: Path
+) -> None:
     beats = 0
     while not stop.is_set() and os.getppid() == parent:
         try:
@@ -119,12 +136,16 @@ def _sign_until(stop: threading.Event, key: Signer, parent: int) -> None:
                 signed = sign_head(session, key, origin, now())
                 if signed is not None or beats % HEARTBEATS == 0:
                     note_alive(session, now())
+            if signed is not None:
+                with reading() as session:
+                    note = get_checkpoint(session, signed.size).note
+                keep_published(data_dir, note)
         except LogRolledBack as error:
             log.error("refuses to sign", reason=str(error))
             sys.exit(1)
-        except SQLAlchemyError as error:
-            # The database may be back in a moment; nothing was signed
-            log.warning("could not sign", reason=str(error))
+        except (SQLAlchemyError, OSError) as error:
+            # Database and disk may be back in a moment; nothing is signed twice
+            log.warning("could not sign, or keep what was signed", reason=str(error))
         beats += 1
         stop.wait(PERIOD_S)
 
