@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from app.models import (
@@ -144,11 +144,23 @@ class LabelCase:
     claim_taken_back: bool
 
 
-def find_label(session: Session, code_sha256: bytes) -> LabelCase | None:
-    """A label with its lot and claim, by the digest of its code; one query."""
+def find_label(
+    session: Session, code_sha256: bytes
+) -> tuple[LabelCase, StoredCheckpoint | None] | None:
+    """A label with its lot and claim, and the newest checkpoint; one query.
+
+    Args:
+        session: To read in.
+        code_sha256: Digest of the label's code.
+    """
     found = session.connection().execute(_LABEL, {"digest": code_sha256})
     row: Any = found.first()
-    return None if row is None else _case(row, code_sha256)
+    if row is None:
+        return None
+    checkpoint = None
+    if row.size is not None:
+        checkpoint = StoredCheckpoint(row.size, row.root, row.note, row.signed_at)
+    return _case(row, code_sha256), checkpoint
 
 
 def _columns() -> list[Any]:
@@ -184,6 +196,10 @@ _LABEL: Any = (
         ClaimStateRow.state.label("claim_state"),
         ClaimWithdrawalRow.reason.label("withdrawn_because"),
         _ClaimVoiding.reason.label("taken_back_because"),
+        CheckpointRow.size,
+        CheckpointRow.root,
+        CheckpointRow.note,
+        CheckpointRow.signed_at,
         *_columns(),
     )
     .join(OrganisationRow, OrganisationRow.id == LabelRow.organisation_id)
@@ -201,26 +217,21 @@ _LABEL: Any = (
         _ClaimVoiding,
         _ClaimVoiding.voided_index == ClaimRow.id // ROWS_PER_ENTRY,
     )
+    .outerjoin(
+        CheckpointRow,
+        CheckpointRow.size == select(func.max(CheckpointRow.size)).scalar_subquery(),
+    )
     .where(LabelRow.code_sha256 == bindparam("digest"))
 )
-_CHECKPOINT = (
-    select(
-        CheckpointRow.size,
-        CheckpointRow.root,
-        CheckpointRow.note,
-        CheckpointRow.signed_at,
-    )
-    .order_by(CheckpointRow.size.desc())
-    .limit(1)
+_ENTRY = (LogEntryRow.entry_index, LogEntryRow.note, LogEntryRow.leaf_hash)
+_ENTRIES = select(*_ENTRY).where(
+    LogEntryRow.entry_index.in_(bindparam("indexes", expanding=True))
 )
-_KEYS = (
-    select(SigningKeyRow.id)
+_ENTRIES_AND_KEYS = _ENTRIES.union_all(
+    select(*_ENTRY)
+    .join(SigningKeyRow, SigningKeyRow.id // ROWS_PER_ENTRY == LogEntryRow.entry_index)
     .where(SigningKeyRow.organisation_id.in_(bindparam("ids", expanding=True)))
-    .order_by(SigningKeyRow.id)
 )
-_ENTRIES = select(
-    LogEntryRow.entry_index, LogEntryRow.note, LogEntryRow.leaf_hash
-).where(LogEntryRow.entry_index.in_(bindparam("indexes", expanding=True)))
 
 
 class _Prefixed:
@@ -269,25 +280,21 @@ def _case(row: Any, code_sha256: bytes) -> LabelCase:  # noqa: ANN401 - a row
     )
 
 
-def find_newest_checkpoint(session: Session) -> StoredCheckpoint | None:
-    """The checkpoint over the most entries."""
-    row = session.connection().execute(_CHECKPOINT).first()
-    return None if row is None else StoredCheckpoint(*row)
-
-
-def key_entries(session: Session, organisation_ids: Iterable[int]) -> list[int]:
-    """The entries that registered organisations' keys, ascending."""
-    wanted = {"ids": sorted(set(organisation_ids))}
-    keys = session.connection().execute(_KEYS, wanted).scalars()
-    return [entry_of(key) for key in keys]
-
-
 def entries_by_index(
-    session: Session, indexes: Iterable[int]
+    session: Session, indexes: Iterable[int], keys_of: Iterable[int] = ()
 ) -> dict[int, StoredEntry]:
-    """Entries as they are stored, by index."""
-    wanted = {"indexes": sorted(set(indexes))}
-    rows = session.connection().execute(_ENTRIES, wanted)
+    """Entries as they are stored, by index; one query.
+
+    Args:
+        session: To read in.
+        indexes: Which.
+        keys_of: Row keys of organisations whose keys' registrations are wanted too.
+    """
+    wanted: dict[str, list[int]] = {"indexes": sorted(set(indexes))}
+    statement: Any = _ENTRIES
+    if ids := sorted(set(keys_of)):
+        wanted["ids"], statement = ids, _ENTRIES_AND_KEYS
+    rows = session.connection().execute(statement, wanted)
     return {row[0]: StoredEntry(row[1], row[2]) for row in rows}
 
 

@@ -29,7 +29,6 @@ from app.queries.verdicts import (
     StoredCheckpoint,
     entries_by_index,
     find_label,
-    find_newest_checkpoint,
 )
 from app.services.archive import policy_text
 from app.services.errors import Conflict, Forbidden, Unauthenticated, refuse
@@ -72,13 +71,13 @@ def plan_bundle(
         Forbidden: Entries behind the label are not for the reader.
         Refused: More than 50,000 entries stand behind the label.
     """
-    case = find_label(session, code_sha256(code))
-    if case is None:
+    found = find_label(session, code_sha256(code))
+    if found is None:
         return None
+    case, checkpoint = found
     about = {case.label_index}
     if case.claim_index is not None:
         about.add(case.claim_index)
-    checkpoint = find_newest_checkpoint(session)
     if checkpoint is None or checkpoint.size <= max(about):
         raise Conflict(
             "this was recorded a moment ago and is not yet under a signed checkpoint: "

@@ -1,8 +1,9 @@
 """The verdict about a label: what was checked, and what follows from it.
 
-Every check named here is performed on the bytes of the log each time, by the functions
-that everybody else can run: ``ledger``. What the rows of the database say is believed
-only where a signed entry says the same.
+Every check named here is made on the bytes of the log as they are read for this
+verdict, by the functions that everybody else can run: ``ledger``. A signature that
+verified over the same bytes with the same key before is not computed again. What the
+rows of the database say is believed only where a signed entry says the same.
 
 =========== ==================== =========== =====================================
 label       claim                checkpoint  verdict
@@ -37,8 +38,6 @@ from app.queries.verdicts import (
     StoredEntry,
     entries_by_index,
     find_label,
-    find_newest_checkpoint,
-    key_entries,
 )
 from app.services.kept_proofs import proofs
 from app.services.rules import SHANGHAI
@@ -143,12 +142,10 @@ class Verdict:
 def judge_label(session: Session, code: str, now: datetime) -> Verdict | None:
     """The verdict about the label with this code; None where no label has it.
 
-    Cost: at most seven queries, whatever stands behind the label.
+    Cost: at most four queries, whatever stands behind the label.
     """
-    case = find_label(session, code_sha256(code))
-    if case is None:
-        return None
-    return _Judgement(session, case).verdict(now)
+    found = find_label(session, code_sha256(code))
+    return None if found is None else _Judgement(session, *found).verdict(now)
 
 
 @dataclass(slots=True)
@@ -157,7 +154,7 @@ class _Judgement:
 
     session: Session
     case: LabelCase
-    checkpoint: StoredCheckpoint | None = None
+    checkpoint: StoredCheckpoint | None
     head: Checkpoint | None = None
     origin: str = ""
     stored: dict[int, StoredEntry] = field(default_factory=dict)
@@ -202,19 +199,9 @@ class _Judgement:
         return sorted(found)
 
     def _check(self) -> Iterator[Check]:
-        self.checkpoint = find_newest_checkpoint(self.session)
-        case = self.case
-        concerned = [case.issuer.id, case.maker.id]
-        keys = [
-            0,
-            *(entry_of(one) for one in concerned),
-            *key_entries(self.session, concerned),
-        ]
+        self._load()
         size = 0 if self.checkpoint is None else self.checkpoint.size
         pending = size <= max(self.about)
-        if not pending:  # a key that was registered a moment ago signed nothing here
-            keys = [index for index in keys if index < size]
-        self.stored = entries_by_index(self.session, [*self.about, *keys])
         for name, check in (
             ("checkpoint", self._check_checkpoint),
             ("entries", self._check_entries),
@@ -235,6 +222,17 @@ class _Judgement:
             else:
                 yield Check(name, True)
 
+    def _load(self) -> None:
+        """The entries that the checks are about, and those of the keys."""
+        about = self.about
+        concerned = [self.case.issuer.id, self.case.maker.id]
+        indexes = [0, *(entry_of(one) for one in concerned), *about]
+        found = entries_by_index(self.session, indexes, keys_of=concerned)
+        # A key that was registered later than all of this has signed nothing here
+        self.stored = {
+            index: stored for index, stored in found.items() if index <= about[-1]
+        }
+
     def _entry(self, index: int) -> Entry:
         stored = self.stored.get(index)
         if stored is None:
@@ -247,7 +245,7 @@ class _Judgement:
         data = self._entry(0).fact["data"]
         self.origin = str(data.get("origin"))
         log_key = Verifier.parse(str(data.get("log_vkey")))
-        head = open_checkpoint(checkpoint.note, [log_key], self.origin)
+        head = _opened(checkpoint.note, log_key.vkey, self.origin)
         if (head.size, head.root) != (checkpoint.size, checkpoint.root):
             raise ProofFailed("the checkpoint's row says something else than its note")
         self.head = head
@@ -274,7 +272,7 @@ class _Judgement:
             entry = self.entries.get(index) or self._entry(index)
             name = entry.signatures[0].name
             try:
-                verify_entry(entry, [history.signer_of(index, entry)])
+                _verified(entry.note, history.signer_of(index, entry).vkey)
             except LedgerError as error:
                 raise BadSignature(f"entry {index}: {error}") from None
             self.signatures.append(Signature(index, name, history.held_by(name)))
@@ -346,3 +344,15 @@ def _history(notes: _Notes) -> KeyHistory:
     for index, note in notes:
         history.check(index, _parse(note))
     return history
+
+
+@lru_cache(maxsize=512)
+def _verified(note: bytes, vkey: str) -> None:
+    """Check a signature: what verified once, the same bytes and key, does so again."""
+    verify_entry(_parse(note), [Verifier.parse(vkey)])
+
+
+@lru_cache(maxsize=64)
+def _opened(note: bytes, vkey: str, origin: str) -> Checkpoint:
+    """The checkpoint of a note whose signature verifies: the same bytes once."""
+    return open_checkpoint(note, [Verifier.parse(vkey)], origin)
