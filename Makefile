@@ -10,9 +10,13 @@ BIN := $(VENV)/bin
 
 .PHONY: run test check bench soak lock clean setup-run setup-dev
 
+# The demonstration's companies are invented: everybody may read its log
+run: export REMELT_BASE_URL = http://$(HOST):$(PORT)
+run: export REMELT_LOG_READERS ?= public
 run: setup-run
-	REMELT_BASE_URL=http://$(HOST):$(PORT) $(BIN)/remelt db upgrade
-	REMELT_BASE_URL=http://$(HOST):$(PORT) $(BIN)/remelt serve --host $(HOST) --port $(PORT)
+	@$(BIN)/remelt db upgrade
+	@$(BIN)/remelt demo load --if-empty
+	@$(BIN)/remelt serve --host $(HOST) --port $(PORT)
 
 test: setup-dev
 	$(BIN)/pytest -q -n $(JOBS) -m "not soak and not bench"

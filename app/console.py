@@ -14,7 +14,16 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from app import create_app
-from app.cli import claims, database, ledger, organisations, users, verify
+from app.cli import (
+    claims,
+    database,
+    demo,
+    ledger,
+    organisations,
+    simulate,
+    users,
+    verify,
+)
 from app.config import Settings, SettingsError
 from app.queries.errors import ExpectedError
 from app.schema import SchemaError
@@ -56,9 +65,11 @@ def main() -> None:
 for command in (
     claims.cli,
     database.cli,
+    demo.cli,
     ledger.cli,
     organisations.cli,
     serve,
+    simulate.simulate,
     users.cli,
     verify.cli,
 ):

@@ -66,12 +66,22 @@ class ChainYear:
         first: First day.
         last: Last day.
         loads: How many loads of scrap come in, about.
+        unaccepted_days: What arrives in so many days before the end still waits for
+            its acceptance then.
     """
 
     def __init__(
-        self, chain: Chain, rng: Random, first: date, last: date, loads: float
+        self,
+        chain: Chain,
+        rng: Random,
+        first: date,
+        last: date,
+        loads: float,
+        *,
+        unaccepted_days: int = 0,
     ) -> None:
         self._rng, self._first, self._last = rng, first, last
+        self._last_receipt = last - timedelta(days=unaccepted_days)
         self._places = {role: Place(one) for role, one in chain.facilities.items()}
         self._books = Books()
         self._quotas = Quotas()
@@ -133,6 +143,8 @@ class ChainYear:
             place.stock.add(lot)
 
     def _receive(self, day: date) -> None:
+        if day > self._last_receipt:
+            return
         arrived = [one for one in self._transits if one.arrives_on <= day]
         self._transits = [one for one in self._transits if one.arrives_on > day]
         for transit in arrived:

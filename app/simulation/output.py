@@ -45,12 +45,15 @@ class Plan:
         seed: What everything that is drawn follows from.
         first: First day.
         last: Last day.
+        unaccepted_days: What arrives in so many days before the end still waits for
+            its acceptance then.
     """
 
     lots: int
     seed: int
     first: date
     last: date
+    unaccepted_days: int = 0
 
     @classmethod
     def of_months(cls, lots: int, seed: int, first: date, months: int) -> Plan:
@@ -114,7 +117,14 @@ class Simulation:
         for number, chain in enumerate(self.chains(), 1):
             rng = Random(f"{plan.seed}/{number}/year")  # noqa: S311 - a simulation
             loads = plan.lots / plan.chains / LOTS_A_LOAD
-            year = ChainYear(chain, rng, plan.first, plan.last, loads)
+            year = ChainYear(
+                chain,
+                rng,
+                plan.first,
+                plan.last,
+                loads,
+                unaccepted_days=plan.unaccepted_days,
+            )
             for sheet in year.sheets():
                 yield number, sheet
             self.lots += year.lots

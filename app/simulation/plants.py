@@ -16,6 +16,8 @@ from app.simulation.stock import Charge, Lot, Stock
 
 PATIENCE = timedelta(days=12)
 FULL_ENOUGH = 0.85
+# However rich the charge: something goes up the chimney or sticks to the floor
+MOST_OUT = 0.9985
 MOST_RUNS_A_DAY = 50
 FIRST_END, MINUTES_BETWEEN = time(12), 11
 PPM = 1_000_000
@@ -90,7 +92,11 @@ def work_out(
     if rest is not None:
         content = _between(rng, rest.content)
         left_g = out_g - sum(one.metal_g for ones in made.values() for one in ones)
-        made[rest] = _cut(rest, left_g * PPM / content, content, facility)
+        room_g = charge.net_g * MOST_OUT - sum(
+            one.net_g for ones in made.values() for one in ones
+        )
+        net_g = min(left_g * PPM / content, room_g)
+        made[rest] = _cut(rest, net_g, content, facility)
     return [one for part in recipe.parts for one in made[part]]
 
 

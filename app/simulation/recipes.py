@@ -92,8 +92,8 @@ RECIPES = (
         ),
         (
             Part("AL-SHRED", "product", (95.5, 96.5)),
-            Part("SHRED-HEAVIES", "by_product", (5.0, 10.0), of_net=(0.015, 0.025)),
-            Part("SHRED-RESIDUE", "by_product", (1.5, 2.5), of_net=(0.02, 0.035)),
+            Part("SHRED-HEAVIES", "by_product", (5.0, 10.0), of_net=(0.01, 0.02)),
+            Part("SHRED-RESIDUE", "by_product", (1.5, 2.5), of_net=(0.015, 0.025)),
         ),
         (0.945, 0.972),
         (("dust", 1.0),),
