@@ -1,0 +1,68 @@
+"""The face that labels are set in: its widths, its outlines, what it cannot set."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from fontTools.pens.svgPathPen import SVGPathPen
+from fontTools.pens.transformPen import TransformPen
+from fontTools.ttLib import TTFont
+
+PATH = Path(__file__).with_name("typeface") / "wqy-microhei.ttf"
+
+
+@cache
+def _font() -> Any:  # noqa: ANN401 - fontTools carries no types
+    return TTFont(PATH, lazy=True)
+
+
+@cache
+def _glyphs() -> dict[int, str]:
+    found: dict[int, str] = _font().getBestCmap()
+    return found
+
+
+@lru_cache(maxsize=16_384)
+def _advance(character: str) -> float:
+    font = _font()
+    width, _ = font["hmtx"][_glyphs()[ord(character)]]
+    return float(width / font["head"].unitsPerEm)
+
+
+def missing(text: str) -> str:
+    """The characters of a text that the face has no glyph for, each once.
+
+    >>> missing("镓 Ga 99.99")
+    ''
+    """
+    known = _glyphs()
+    return "".join(dict.fromkeys(one for one in text if ord(one) not in known))
+
+
+def width(text: str) -> float:
+    """How wide a text is set at size 1."""
+    return sum(map(_advance, text))
+
+
+@lru_cache(maxsize=16_384)
+def outline(character: str) -> str:
+    """The outline of a character as an SVG path: size 1, y downwards, from the base."""
+    font = _font()
+    glyphs = font.getGlyphSet()
+    pen = SVGPathPen(glyphs, ntos=lambda value: f"{value:.4f}".rstrip("0").rstrip("."))
+    scale = 1 / font["head"].unitsPerEm
+    turned = TransformPen(pen, (scale, 0, 0, -scale, 0, 0))
+    glyphs[_glyphs()[ord(character)]].draw(turned)
+    return str(pen.getCommands())
+
+
+def text_path(text: str) -> list[tuple[float, str]]:
+    """(offset, outline) of every character of a text at size 1; blanks are left out."""
+    at, found = 0.0, []
+    for character in text:
+        if path := outline(character):
+            found.append((at, path))
+        at += _advance(character)
+    return found
