@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Response as FileResponse
+from flask import (
+    flash,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.db import reading
 from app.errors import localise
+from app.export.csv import csv_chunks
+from app.export.tables import Column, Row, Table
 from app.intake.cells import parse_mass
 from app.intake.faults import BadCell
+from app.locale import language
 from app.queries.claims import (
     STATES,
     ClaimFilter,
@@ -38,16 +50,35 @@ from app.services.claim_composing import (
 )
 from app.services.errors import Refused, refuse
 from app.services.fact_ids import new_fact_id
-from app.services.rules import materials
+from app.services.rules import SHANGHAI, materials
 from app.web import bp, verdict_texts
 from app.web.claim_figures import percent, share_bar
 from app.web.faults import faults_by_field
 from app.web.numbers import mass_unit
-from labels.codes import BadCode, new_code, parse_code
+from labels.codes import BadCode, format_code, new_code, parse_code
 
 PAGE = 50
 MOST_EVIDENCE = 500
 MAX_REASON = 2000
+CHUNK = 500
+COLUMNS = (
+    Column("claim", "声明", "Claim", "text"),
+    Column("lot", "批次", "Lot", "text"),
+    Column("material", "物料", "Material", "text"),
+    Column("net_g", "涵盖净重", "Net mass covered", "integer", "g"),
+    Column("claimed_g", "含金属", "Metal in it", "integer", "g"),
+    Column("share_ppm", "再生含量", "Recycled share", "integer", "ppm"),
+    Column("upper_ppm", "上限", "Upper end", "integer", "ppm"),
+    Column("elv_ppm", "报废汽车", "End-of-life vehicles", "integer", "ppm"),
+    Column("post_ppm", "其他消费后", "Other end-user scrap", "integer", "ppm"),
+    Column("pre_ppm", "消费前", "Pre-consumer", "integer", "ppm"),
+    Column("model", "监管链模式", "Custody model", "text"),
+    Column("state", "状态", "State", "text"),
+    Column("issued_on", "作出日期", "Issued on", "date"),
+    Column("valid_until", "有效期至", "Valid until", "date"),
+    Column("entry", "条目", "Entry", "integer"),
+    Column("labels", "标签", "Labels", "integer"),
+)
 STATE_KINDS = {
     "active": "ok",
     "affected": "warn",
@@ -69,11 +100,7 @@ def show_claims() -> str:
     """Claims of the organisation, newest first."""
     actor = current_actor()
     reader = reader_for(actor)
-    state = request.args.get("state")
-    narrowed = ClaimFilter(
-        text=request.args.get("text", "").replace("-", "").strip()[:100] or None,
-        state=state if state in STATES else None,
-    )
+    narrowed = _filter()
     before = request.args.get("before", type=int)
     scope: dict[str, Any] = {
         "organisation_id": reader.organisation_id,
@@ -93,6 +120,69 @@ def show_claims() -> str:
         may_claim=actor.may("claim.issued") and actor.organisation_id is not None,
         older=views[-1].id if len(views) == PAGE else None,
     )
+
+
+def _filter() -> ClaimFilter:
+    state = request.args.get("state")
+    return ClaimFilter(
+        text=request.args.get("text", "").replace("-", "").strip()[:100] or None,
+        state=state if state in STATES else None,
+    )
+
+
+@bp.get("/claims.csv")
+def download_claims() -> Response:
+    """The whole list as the filter of the address has it."""
+    reader = reader_for(current_actor())
+    narrowed = _filter()
+    scope: dict[str, Any] = {
+        "organisation_id": reader.organisation_id,
+        "everything": reader.everything,
+    }
+    audience: Literal["zh", "en"] = "zh" if language() == "zh-CN" else "en"
+
+    def pieces() -> Iterator[bytes]:
+        with reading() as session:
+            table = Table(
+                id="claims",
+                title_zh="声明",
+                title_en="Claims",
+                columns=COLUMNS,
+                rows=_rows(session, narrowed, scope),
+                row_count=count_claims(session, narrowed, **scope),
+            )
+            yield from csv_chunks(table, audience)
+
+    response = FileResponse(stream_with_context(pieces()), mimetype="text/csv")
+    response.headers["Content-Disposition"] = 'attachment; filename="claims.csv"'
+    return response
+
+
+def _rows(
+    session: Session, narrowed: ClaimFilter, scope: Mapping[str, Any]
+) -> Iterator[Row]:
+    before = None
+    while views := list_claims(session, narrowed, before=before, limit=CHUNK, **scope):
+        for one in views:
+            yield (
+                format_code(one.code),
+                format_code(one.lot),
+                one.material,
+                one.net_g,
+                one.claimed_g,
+                one.share_ppm,
+                one.upper_ppm,
+                one.elv_ppm,
+                one.post_ppm,
+                one.pre_ppm,
+                one.model,
+                one.state,
+                one.issued_at.astimezone(SHANGHAI).date(),
+                one.valid_until,
+                one.entry_index,
+                one.labels,
+            )
+        before = views[-1].id
 
 
 @bp.get("/claims/new")

@@ -199,6 +199,25 @@ def test_the_list_is_narrowed_by_its_address_and_says_its_count(
     assert "条声明" in chinese
 
 
+def test_the_whole_list_is_downloaded_as_the_filter_has_it(
+    app: APIFlask, chain: World
+) -> None:
+    code = claim_lot(chain, net_g=1_000_000).code
+    claim_lot(chain, net_g=2_000_000)
+    client = person_of(app, "recycler")
+
+    every = client.get("/claims.csv?lang=en")
+    lines = every.data.decode("utf-8-sig").splitlines()
+    one = client.get(f"/claims.csv?text={code}&lang=zh")
+
+    assert every.mimetype == "text/csv"
+    assert lines[0].startswith("Claim,Lot,Material,Net mass covered (g)")
+    assert len(lines) == 3
+    assert format_code(code) in lines[2]
+    assert "872188" in lines[2]
+    assert len(one.data.decode("utf-8-sig").splitlines()) == 2
+
+
 def test_without_claims_the_list_says_what_to_do_first(app: APIFlask) -> None:
     page = person_of(app, "recycler").get("/claims?lang=en").text
 
