@@ -21,6 +21,7 @@ from app.cli import (
     ledger,
     organisations,
     simulate,
+    statements,
     users,
     verify,
 )
@@ -70,6 +71,7 @@ for command in (
     organisations.cli,
     serve,
     simulate.simulate,
+    statements.cli,
     users.cli,
     verify.cli,
 ):
