@@ -90,8 +90,8 @@ class Format:
 FORMATS = {
     one.id: one
     for one in (
-        Format("a4-3x7", 70.0, 42.3, columns=3, rows=7),
-        Format("a4-2x5", 105.0, 57.0, columns=2, rows=5, margin_mm=4.5),
+        Format("a4_3x7", 70.0, 42.3, columns=3, rows=7),
+        Format("a4_2x5", 105.0, 57.0, columns=2, rows=5, margin_mm=4.5),
         Format("100x70", 100.0, 70.0, page_mm=(100.0, 70.0), level="H"),
         Format("60x40", 60.0, 40.0, page_mm=(60.0, 40.0), level="H", margin_mm=2.0),
     )

@@ -9,7 +9,17 @@ from app.security import require_sign_in
 bp = APIBlueprint("web", __name__, enable_openapi=False)
 bp.before_request(require_sign_in)
 
-from app.web import account, claims, frame, names, numbers, users, verify  # noqa: E402 - the views join the blueprint above
+from app.web import (  # noqa: E402 - the views join the blueprint above
+    account,
+    claims,
+    frame,
+    labels,
+    names,
+    numbers,
+    statistics,
+    users,
+    verify,
+)
 
 
 def init_app(app: APIFlask) -> None:
@@ -18,6 +28,7 @@ def init_app(app: APIFlask) -> None:
     numbers.init_app(app)
     frame.init_app(app)
     app.register_blueprint(bp)
+    app.register_blueprint(statistics.bp)
     app.register_blueprint(verify.bp)
 
 
@@ -27,8 +38,10 @@ __all__ = [
     "claims",
     "frame",
     "init_app",
+    "labels",
     "names",
     "numbers",
+    "statistics",
     "users",
     "verify",
 ]

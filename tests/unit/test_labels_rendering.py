@@ -185,7 +185,7 @@ def test_nothing_overlaps_and_nothing_is_too_small_to_read(form: Format) -> None
 
 
 def test_a_sheet_that_was_partly_used_is_used_up() -> None:
-    form = FORMATS["a4-3x7"]
+    form = FORMATS["a4_3x7"]
     labels = [content() for _ in range(3)]
 
     first, second = pages(labels, form, first=20)
