@@ -91,9 +91,15 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """One consistent view of the database; nothing in it may write."""
+    """One consistent view of the database; nothing in it may write.
+
+    It ends in a commit, although there is nothing to commit: on a rollback psycopg
+    forgets its prepared statements, and every query would be planned anew each time.
+    """
     with current_app.extensions["readers"]() as session:
         yield session
+        if not (session.new or session.dirty or session.deleted):
+            session.commit()
 
 
 def engine_of(app: Flask) -> Engine:
