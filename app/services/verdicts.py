@@ -142,7 +142,7 @@ class Verdict:
 def judge_label(session: Session, code: str, now: datetime) -> Verdict | None:
     """The verdict about the label with this code; None where no label has it.
 
-    Cost: at most four queries, whatever stands behind the label.
+    Cost: at most five queries, whatever stands behind the label.
     """
     found = find_label(session, code_sha256(code))
     return None if found is None else _Judgement(session, *found).verdict(now)

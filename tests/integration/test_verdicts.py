@@ -388,7 +388,7 @@ def test_a_verdict_costs_a_fixed_number_of_queries(
             judge(world, made.code)
         counts.append(len(statements))
 
-    assert counts[0] == counts[1] <= 4
+    assert counts[0] == counts[1] <= 5
     assert counts[2] < counts[1]  # proofs that were found good are kept
 
 
