@@ -10,7 +10,7 @@ import pytest
 from apiflask import APIFlask
 from flask import url_for
 from sqlalchemy import Engine
-from werkzeug.routing import Rule
+from werkzeug.routing import AnyConverter, BaseConverter, IntegerConverter, Rule
 
 from tests.people import close, make_app
 
@@ -22,13 +22,19 @@ PUBLIC = {
     "operation.healthz": "the balancer asks",
     "operation.metrics": "figures of the process, no figure of an organisation",
     "problems.show_problem_type": "the URI of a problem leads to its meaning",
-    "public.home": "says what this is, to whoever comes",
+    "public.show_home": "says what this is, to whoever comes",
     "security.change_password": "Flask-Security asks for a session itself",
     "security.login": "the way in",
     "security.logout": "the way out",
     "security.static": "files of Flask-Security",
     "security.verify": "Flask-Security asks for a session itself",
     "static": "style, script, fonts",
+    "statistics.download": "asks for a role of statistics in the view",
+    "statistics.download_national": "national figures are for everybody",
+    "statistics.show_chart": "asks for a role of statistics in the view",
+    "statistics.show_national": "national figures are for everybody",
+    "statistics.show_national_chart": "national figures are for everybody",
+    "statistics.show_statistics": "national figures to those without a role",
     "verify.find_label": "buyers have no account",
     "verify.show_bundle": "the public proof; the full one asks for a token",
     "verify.show_bundle_printed": "as above, in the upper case of the label",
@@ -51,6 +57,13 @@ def hooked(app: APIFlask, rule: Rule) -> bool:
     return any(hook.__name__ in HOOKS for hook in hooks)
 
 
+def sample(converter: BaseConverter) -> Any:
+    """A value that the converter of a route takes."""
+    if isinstance(converter, AnyConverter):
+        return min(converter.items)
+    return 1 if isinstance(converter, IntegerConverter) else "x"
+
+
 def test_every_route_is_guarded_by_its_blueprint_or_public_for_a_reason(
     app: APIFlask,
 ) -> None:
@@ -63,6 +76,13 @@ def test_every_route_is_guarded_by_its_blueprint_or_public_for_a_reason(
     assert not undecided
 
 
+def test_tables_of_what_is_recorded_here_are_not_for_strangers(app: APIFlask) -> None:
+    client = app.test_client()
+
+    for address in ("/statistics/shares.csv", "/statistics/chart.svg"):
+        assert client.get(address).status_code == 401
+
+
 def test_a_stranger_gets_nothing_from_a_guarded_route(app: APIFlask) -> None:
     client = app.test_client()
     app.config["WTF_CSRF_ENABLED"] = False
@@ -71,10 +91,7 @@ def test_a_stranger_gets_nothing_from_a_guarded_route(app: APIFlask) -> None:
     assert len(guarded) > 10
 
     for rule in guarded:
-        values: dict[str, Any] = {
-            name: 1 if type(converter).__name__ == "IntegerConverter" else "x"
-            for name, converter in rule._converters.items()
-        }
+        values = {name: sample(one) for name, one in rule._converters.items()}
         with app.test_request_context():
             address = url_for(rule.endpoint, **values)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
