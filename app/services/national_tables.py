@@ -10,7 +10,7 @@ from fractions import Fraction
 from app.data import read_csv
 from app.export.columns import PERCENT, PERCENT_DECIMALS, column
 from app.export.tables import Column, MetaItem, Row, Table
-from app.services.national import Figure, national_series
+from app.services.national import Bilingual, Figure, national_series
 from app.services.national_progress import (
     STANDINGS,
     Progress,
@@ -21,6 +21,23 @@ from app.services.published_ratios import shipped_ratios
 from app.services.rounding import round_half_up
 
 METHOD = "national-ratios/1"
+RATIO_NAMES = {
+    "S3_Pb_recycled_over_lead": Bilingual("铅占比 S3", "lead ratio S3"),
+    "S3_Zn_recycled_over_zinc": Bilingual("锌占比 S3", "zinc ratio S3"),
+    "S4_Al_recycled_in_national_aluminium_output": Bilingual(
+        "铝占比 S4（2017 年行动方案）", "aluminium ratio S4 (action plan of 2017)"
+    ),
+    "S4_Cu_recycled": Bilingual(
+        "铜占比 S4（2017 年行动方案）", "copper ratio S4 (action plan of 2017)"
+    ),
+    "S4_Pb_recycled": Bilingual(
+        "铅占比 S4（2017 年行动方案）", "lead ratio S4 (action plan of 2017)"
+    ),
+    "S4_Al_target": Bilingual("铝占比 S4 目标", "aluminium ratio S4, target"),
+    "S4_Cu_target": Bilingual("铜占比 S4 目标", "copper ratio S4, target"),
+    "S4_Pb_target": Bilingual("铅占比 S4 目标", "lead ratio S4, target"),
+}
+"""Ratios that are shown as published only: what they are called."""
 
 
 def ratio_table() -> Table:

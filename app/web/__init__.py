@@ -12,13 +12,23 @@ bp.before_request(require_sign_in)
 from app.web import (  # noqa: E402 - the views join the blueprint above
     account,
     claims,
+    deliveries,
+    dispatching,
+    fact_forms,
     frame,
+    home,
     labels,
+    logging_lots,
+    logging_runs,
     names,
     numbers,
+    receipts,
+    runs,
     statistics,
+    transfers,
     users,
     verify,
+    words,
 )
 
 
@@ -27,7 +37,10 @@ def init_app(app: APIFlask) -> None:
     names.init_app(app)
     numbers.init_app(app)
     frame.init_app(app)
+    words.init_app(app)
+    fact_forms.init_app(app)
     app.register_blueprint(bp)
+    app.register_blueprint(home.public_bp)
     app.register_blueprint(statistics.bp)
     app.register_blueprint(verify.bp)
 
@@ -36,12 +49,22 @@ __all__ = [
     "account",
     "bp",
     "claims",
+    "deliveries",
+    "dispatching",
+    "fact_forms",
     "frame",
+    "home",
     "init_app",
     "labels",
+    "logging_lots",
+    "logging_runs",
     "names",
     "numbers",
+    "receipts",
+    "runs",
     "statistics",
+    "transfers",
     "users",
     "verify",
+    "words",
 ]
