@@ -217,7 +217,7 @@ def platform_drawing(
             axis=gettext("share of supply in per cent; the rest is primary"),
             names=names,
             footer=footer,
-            target=gettext("national target 24 %% (S1)"),
+            target=gettext("national target %(share)s (S1)", share=percent(TARGET, 0)),
             provisional=_star(
                 bars, gettext("* The period had not ended: provisional.")
             ),
