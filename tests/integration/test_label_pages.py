@@ -16,6 +16,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app.queries.evidence import evidence_cone
+from app.queries.verdicts import find_label
 from app.services.claim_composing import withdraw_claim
 from app.services.fact_ids import new_fact_id
 from app.services.tokens import make_token
@@ -412,3 +414,21 @@ def test_no_proof_where_there_is_no_label(client: FlaskClient) -> None:
     assert client.get("/v/7K3M-9QWX-2HT/bundle").status_code == 404
     answer = client.get(f"/v/{new_code()}/bundle?kind=secret")
     assert answer.status_code == 422
+
+
+def test_evidence_is_gathered_nearest_first_and_says_when_it_ends_early(
+    chain: World, claimed: Labelled
+) -> None:
+    with chain.reading() as session:
+        found = find_label(session, code_sha256(claimed.code))
+        assert found is not None
+        case, _ = found
+        whole = evidence_cone(session, [case.label_index], 1000)
+        part = evidence_cone(session, [case.label_index], 4)
+
+    assert whole.indexes[:3] == [case.label_index, case.claim_index, case.lot_index]
+    assert len(whole.indexes) == len(set(whole.indexes)) == 19
+    assert (whole.truncated, part.truncated) == (False, True)
+    assert part.indexes == whole.indexes[:4]
+    assert whole.organisations == {code_of(f"ORG-{one}") for one in "YPS"}
+    assert whole.facilities == {code_of(f"FAC-{one}") for one in "YPS"}
