@@ -124,8 +124,10 @@ def frame() -> Frame | None:
     return Frame(
         organisation,
         person_name() or "",
-        tuple(one for one in PLACES if one.is_open_to(actor) and _exists(one.path)),
-        tuple(one for one in LOGGING if one.is_open_to(actor) and _exists(one.path)),
+        tuple(one for one in PLACES if one.is_open_to(actor) and page_exists(one.path)),
+        tuple(
+            one for one in LOGGING if one.is_open_to(actor) and page_exists(one.path)
+        ),
     )
 
 
@@ -161,7 +163,8 @@ def _inside(address: str) -> str:
     return address
 
 
-def _exists(path: str) -> bool:
+def page_exists(path: str) -> bool:
+    """Whether this application has a page at an address."""
     adapter = current_app.url_map.bind("")
     return bool(adapter.test(path, "GET"))
 

@@ -5,6 +5,7 @@
 ``g|mass_number``  the same without the unit, for a column whose head has it
 ``mass_unit()``    ``kg`` or ``t``, for that head
 ``ppm|share``      ``27.4 %``, rounded down; ``ppm|share(up=True)`` rounded up
+``ppm|share_number``  the same without the sign
 ``text|grouped``   a code in groups of four
 ``hex|short_hash`` a hash, shortened in the middle
 ``at|instant``     ``2026-03-05 08:30`` in Asia/Shanghai
@@ -75,7 +76,17 @@ class OriginPart:
 
 def init_app(app: Flask) -> None:
     """Make the filters known to the templates."""
-    filters = (mass, mass_number, share, grouped, short_hash, instant, day, origin)
+    filters = (
+        mass,
+        mass_number,
+        share,
+        share_number,
+        grouped,
+        short_hash,
+        instant,
+        day,
+        origin,
+    )
     for one in filters:
         app.add_template_filter(one)
     app.add_template_global(mass_unit)
@@ -130,10 +141,18 @@ def share(ppm: int, *, up: bool = False) -> str:
     >>> share(1_000_000).replace(THIN, " ")
     '100 %'
     """
+    return f"{share_number(ppm, up=up)}{THIN}%"
+
+
+def share_number(ppm: int, *, up: bool = False) -> str:
+    """The same without the sign of per cent.
+
+    >>> share_number(50_000), share_number(999_999), share_number(1_000_000)
+    ('5.0', '99.9', '100')
+    """
     tenths = -(-ppm // TENTH_OF_A_PERCENT) if up else ppm // TENTH_OF_A_PERCENT
     whole, tenth = divmod(tenths, 10)
-    text = f"{whole}" if ppm == WHOLE else f"{whole}.{tenth}"
-    return f"{text}{THIN}%"
+    return f"{whole}" if tenths == WHOLE // TENTH_OF_A_PERCENT else f"{whole}.{tenth}"
 
 
 def grouped(code: str) -> str:
