@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from app.charts.drawing import Box, Drawing, Label, Shape, Stroke
-from app.charts.svg import COPPER, INK, LINE, MUTED, ORIGIN_COLOURS, text_width
+from app.charts.svg import COPPER, INK, LINE, MUTED, ORIGIN_COLOURS, PAPER, text_width
 
 WIDE, NARROW = 960, 360
 _NARROW_BELOW = 600
@@ -128,6 +128,7 @@ def share_drawing(
     shapes += _axis(top, level, left, right, size)
     step = Fraction(right - left, len(bars))
     every = max(1, -(-_longest(bars) * size // max(1, int(step))))
+    values: list[Label] = []
     for number, bar in enumerate(bars):
         middle = left + round(step * number + step / 2)
         bar_width = max(2, min(64, round(step * Fraction(3, 5))))
@@ -142,10 +143,15 @@ def share_drawing(
                     middle, level(bar.height) - 6, bar.value, size, INK, "middle", True
                 )
             )
-    entries = list(_entries(bars[-1], texts, target))
+    entries = list(_entries(bars, texts, target))
     if target is not None:
         y = level(target)
         shapes.append(Stroke(left, y, right, y, COPPER, 2, dashed=True))
+    for value in values:
+        wide = int(text_width(value.text) * size * _LETTER) + 6
+        # on paper of its own, so that the target line does not strike it out
+        box = Box(value.x - wide // 2, value.y - size, wide, size + 3, PAPER, "paper")
+        shapes += [box, value]
     below = foot + size + 6
     if narrow:
         place = (margin, below + 24, width - margin)
@@ -201,13 +207,19 @@ class _Entry:
     height: int
 
 
-def _entries(bar: Bar, texts: ShareTexts, target: Fraction | None) -> Iterator[_Entry]:
-    before = Fraction(0)
-    for part in bar.parts:
-        middle = before + part.share / 2
-        before += part.share
-        name = texts.names[part.origin]
-        yield _Entry(middle, name, COLOURS[part.origin], f"o-{part.origin}", 10)
+def _entries(
+    bars: Sequence[Bar], texts: ShareTexts, target: Fraction | None
+) -> Iterator[_Entry]:
+    """Each part where the last bar that has it shows it."""
+    found: dict[str, Fraction] = {}
+    for bar in bars:
+        before = Fraction(0)
+        for part in bar.parts:
+            found[part.origin] = before + part.share / 2
+            before += part.share
+    for origin, middle in found.items():
+        name = texts.names[origin]
+        yield _Entry(middle, name, COLOURS[origin], f"o-{origin}", 10)
     if target is not None and texts.target is not None:
         yield _Entry(target, texts.target, COPPER, None, 2)
 

@@ -251,9 +251,23 @@ def parse_question(given: Mapping[str, str]) -> Question:
     faults = []
     by, vintage = given.get("by") or "quarter", given.get("vintage") or None
     if by not in PERIOD_KINDS:
-        faults.append(_fault("by", by, "one of month, quarter, year"))
+        faults.append(
+            FieldFault(
+                None,
+                "by",
+                "found {found!r}, expected month, quarter or year",
+                {"found": by[:40]},
+            )
+        )
     if vintage is not None and not re.fullmatch(r"[0-9]{1,15}", vintage):
-        faults.append(_fault("vintage", vintage, "the size of a checkpoint"))
+        faults.append(
+            FieldFault(
+                None,
+                "vintage",
+                "found {found!r}, expected the size of a checkpoint",
+                {"found": vintage[:40]},
+            )
+        )
     if faults:
         raise Refused(faults)
     province = given.get("province") or None
@@ -284,27 +298,50 @@ def _checked(question: Question) -> Question:
         if text is None:
             continue
         if (found := _PERIOD.fullmatch(text)) is None or found[1] < "1900":
-            faults.append(_fault(field, text, "a period such as 2026, 2026Q1, 2026-03"))
+            faults.append(
+                FieldFault(
+                    None,
+                    field,
+                    "found {found!r}, expected a period such as 2026, 2026Q1, 2026-03",
+                    {"found": text[:40]},
+                )
+            )
             continue
         months = _months(text)
         month = months[0] if field == "from" else months[1]
         bounds[field] = period_of(month, question.by)
     metals = CODELISTS["MATERIAL"].keys() - {TOTAL}
     if question.metal is not None and question.metal not in metals:
-        faults.append(_fault("metal", question.metal, "a symbol such as Al or Cu"))
+        faults.append(
+            FieldFault(
+                None,
+                "metal",
+                "found {found!r}, expected the symbol of a metal such as Al or Cu",
+                {"found": question.metal[:40]},
+            )
+        )
     if question.province is not None and question.province not in provinces():
-        faults.append(_fault("province", question.province, "a code of GB/T 2260"))
+        faults.append(
+            FieldFault(
+                None,
+                "province",
+                "found {found!r}, expected a province code of GB/T 2260",
+                {"found": question.province[:40]},
+            )
+        )
     first, last = bounds["from"], bounds["to"]
     if first is not None and last is not None and first > last:
-        faults.append(_fault("to", last, f"{first} or later"))
+        faults.append(
+            FieldFault(
+                None,
+                "to",
+                "found {found!r}, expected {first} or later",
+                {"found": last, "first": first},
+            )
+        )
     if faults:
         raise Refused(faults)
     return replace(question, first=first, last=last)
-
-
-def _fault(field: str, found: str, expected: str) -> FieldFault:
-    values = {"found": found[:40], "expected": expected}
-    return FieldFault(None, field, "found {found!r}, expected {expected}", values)
 
 
 def _months(period: str) -> tuple[str, str]:

@@ -26,7 +26,6 @@ from app.security import current_actor, find_actor, limiter
 from app.services.access import Actor
 from app.services.errors import Conflict, Refused
 from app.services.national_tables import target_progress
-from app.services.published_ratios import shipped_ratios
 from app.services.rules import materials, provinces
 from app.services.statements import (
     PERIOD_KINDS,
@@ -177,7 +176,9 @@ def _platform_page(actor: Actor, question: Question) -> str:
         cited=urlencode(cited),
         address=current_app.config["SETTINGS"].base_url
         + f"{url_for('statistics.show_statistics')}?{urlencode(cited)}",
-        finding=finding,
+        compared=texts.figure_name(finding.coverage.national)
+        if finding is not None and finding.coverage.national is not None
+        else "",
         faults={},
         vintages=vintages,
         **_choices(),
@@ -232,5 +233,5 @@ def _national_page(*, closed: bool) -> str:
             for width, name in ((WIDE, "wide"), (NARROW, "narrow"))
         ],
         targets=[texts.target_row(one) for one in target_progress()],
-        ratios=[texts.ratio_row(one) for one in shipped_ratios()],
+        groups=texts.ratio_groups(),
     )

@@ -22,7 +22,14 @@ from app.charts.shares import (
 )
 from app.export.codelists import CODELISTS
 from app.locale import language
-from app.services.national import FORMULAS, S1, Bilingual, Ratio
+from app.services.national import (
+    FORMULAS,
+    S1,
+    TERM_LABELS,
+    Bilingual,
+    Figure,
+    Ratio,
+)
 from app.services.national_progress import STANDINGS, Progress, Reading
 from app.services.national_tables import METHOD as NATIONAL_METHOD
 from app.services.national_tables import RATIO_NAMES
@@ -82,11 +89,13 @@ def period_name(period: str) -> str:
     if "-" in period:
         month = date(int(year), int(period[-2:]), 1)
         return str(format_date(month, gettext("MMMM y")))
-    return str(gettext("the year %(year)s", year=year))
+    return f"{year} 年" if language() == "zh-CN" else year
 
 
 def percent(value: Fraction, decimals: int = 1) -> str:
     """A share in per cent, rounded half up; a small one never reads as nothing."""
+    if not value:
+        return f"0{THIN}%"
     if 0 < value < _HUNDREDTH / 2:
         return f"< 0.01{THIN}%"
     if decimals == 1 and value < Fraction(1, 100):
@@ -148,6 +157,13 @@ def sentence(finding: ShareFinding | None, province: str | None) -> str:
     )
 
 
+def figure_name(figure: Figure) -> str:
+    """A national figure as the reader calls it, with its year and edition."""
+    label = TERM_LABELS.get(figure.term)
+    name = said(label) if label else metal_name(figure.term.metal)
+    return f"{name}, {figure.period} ({_EDITIONS[figure.edition.value]})"
+
+
 def row(line: Line) -> dict[str, Any]:
     """A line as the table sets it; masses in tonnes."""
     totals = line.totals
@@ -186,7 +202,12 @@ def platform_drawing(
         return None
     names = {name: str(ORIGIN_NAMES[name]) for name in ("elv", "post", "pre")}
     names["unknown"] = str(ORIGIN_NAMES["unknown"])
-    title = sentence(finding, statement.question.province)
+    title = gettext(
+        "%(share)s of the %(metal)s supply recorded here was recycled in %(period)s",
+        share=percents(finding.share),
+        metal=metal_name(finding.metal),
+        period=period_name(finding.period),
+    )
     at = statement.checkpoint
     footer = [
         gettext(
@@ -360,19 +381,28 @@ def _minus(value: Decimal) -> str:
     return f"{value}".replace("-", MINUS)
 
 
-def ratio_row(ratio: Ratio) -> dict[str, Any]:
-    """A national ratio, as the table sets it."""
-    formula = FORMULAS.get(ratio.id)
+def ratio_groups() -> list[dict[str, Any]]:
+    """National ratios, one table each; last in each what lacks a figure."""
+    found: dict[str, dict[str, Any]] = {}
+    for ratio in shipped_ratios():
+        formula = FORMULAS.get(ratio.id)
+        name = said(formula.name if formula else RATIO_NAMES.get(ratio.id)) or ratio.id
+        group = found.setdefault(
+            ratio.id,
+            {"name": name, "formula": said(ratio.formula), "rows": [], "lacking": []},
+        )
+        known = ratio.computed or ratio.published is not None
+        group["rows" if known else "lacking"].append(_ratio_row(ratio))
+    return list(found.values())
+
+
+def _ratio_row(ratio: Ratio) -> dict[str, Any]:
     published = ratio.published
+    remarks = [said(one) for one in (ratio.why, ratio.caution) if one is not None]
     return {
-        "name": said(formula.name if formula else RATIO_NAMES.get(ratio.id))
-        or ratio.id,
         "period": ratio.period,
         "computed": "–" if ratio.value is None else percent(ratio.value, 2),
         "published": f"{published.percent}{THIN}%" if published else "–",
         "edition": str(_EDITIONS.get(ratio.edition, ratio.edition)),
-        "formula": said(ratio.formula),
-        "why": said(ratio.why),
-        "caution": said(ratio.caution),
-        "source": published.source if published else "",
+        "remark": " ".join(remarks),
     }
