@@ -29,14 +29,18 @@ from app.db import engine_of, reading, transaction
 from app.operation import SHARED_FOLDER
 from app.queries.log import get_checkpoint
 from app.schema import check_schema
-from app.security import now
+from app.schemas.entries import check_fact
+from app.security import doors, keyring, now
 from app.services.checkpoints import note_alive, sign_head
 from app.services.errors import LogRolledBack
 from app.services.genesis import get_trust_root
+from app.services.import_jobs import work_off
 from app.services.published import find_published, keep_published
 from ledger import Signer
 
 log = structlog.get_logger("remelt.signer")
+importer_log = structlog.get_logger("remelt.importer")
+IMPORT_PERIOD_S = 0.5
 PERIOD_S = 0.4
 HEARTBEATS = 10
 SIGNER_LOCK = 0x52454D53
@@ -57,6 +61,8 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     context = multiprocessing.get_context("spawn")
     signer = context.Process(target=run_signer, args=(os.getpid(),), daemon=True)
     signer.start()
+    importer = context.Process(target=run_importer, args=(os.getpid(),), daemon=True)
+    importer.start()
     options = {
         "bind": f"{host}:{port}",
         "workers": workers,
@@ -69,8 +75,10 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     try:
         _Server(settings, options).run()
     finally:
-        signer.terminate()
-        signer.join(5)
+        for process in (importer, signer):
+            process.terminate()
+        for process in (importer, signer):
+            process.join(5)
 
 
 def share_figures(data_dir: Path) -> None:
@@ -148,6 +156,28 @@ def _sign_until(
             log.warning("could not sign, or keep what was signed", reason=str(error))
         beats += 1
         stop.wait(PERIOD_S)
+
+
+def run_importer(parent: int) -> None:
+    """Work on files that were handed in, one after the other, until told to stop.
+
+    Apart from the signer: a large file takes half a minute, a checkpoint waits for
+    one second at most.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    app = create_app(Settings.from_env())
+    with app.app_context():
+        while not stop.is_set() and os.getppid() == parent:
+            try:
+                job = work_off(doors(), keyring(), check_fact, now)
+            except Exception as error:
+                # The file is marked as failed; the next one must not wait for it
+                importer_log.exception("an import failed", reason=str(error))
+                job = None
+            if job is None:
+                stop.wait(IMPORT_PERIOD_S)
 
 
 @contextmanager

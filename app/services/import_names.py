@@ -23,6 +23,7 @@ from app.intake.drafts import (
     UsualScale,
     printed_code,
 )
+from app.intake.faults import N_
 from app.models import (
     FacilityRow,
     LotAliasRow,
@@ -135,11 +136,11 @@ class ImportNames:
             return next(iter(found))
         if found:
             raise UnknownName(
-                "several lots have this number: give the code of the one that is meant",
+                N_("several lots have this number: give the code of the one you mean"),
                 ref,
             )
         raise UnknownName(
-            "no lot of yours has this number, and no row above makes one", ref
+            N_("no lot of yours has this number, and no row above makes one"), ref
         )
 
     def _lots_called(self, numbers: Iterable[str]) -> Any:  # noqa: ANN401 - a select
@@ -187,8 +188,10 @@ class ImportNames:
         if len(own or rows) == 1:
             return str((own or rows)[0].code)
         if rows:
-            raise UnknownName("several facilities have this name: give the code", ref)
-        raise UnknownName("there is no facility of this name or code", ref)
+            raise UnknownName(
+                N_("several facilities have this name: give the code"), ref
+            )
+        raise UnknownName(N_("there is no facility of this name or code"), ref)
 
     def owner(self, facility: str) -> int | None:
         """Row key of the organisation that a facility belongs to."""
@@ -248,10 +251,14 @@ class ImportNames:
             return str(rows[0].code)
         if rows:
             raise UnknownName(
-                "the sender has dispatched several under this number: give the code",
+                N_(
+                    "the sender has dispatched several under this number: give the code"
+                ),
                 ref,
             )
-        raise UnknownName("the sender has dispatched nothing under this number", ref)
+        raise UnknownName(
+            N_("the sender has dispatched nothing under this number"), ref
+        )
 
     def scale(self, ref: UsualScale) -> str:
         """The weakest scale of a facility that bears the load; else the strongest."""

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from app.intake.drafts import Draft, content_of, data_of, derive_fact_id
 from app.intake.facts import read_bound
-from app.intake.faults import Fault
+from app.intake.faults import N_, Fault
 from app.intake.heads import Binding, read_heads
 from app.intake.reading import Table, open_table
 from app.intake.row_reader import Outcome, Rejected
@@ -43,6 +43,11 @@ from app.services.signing import request_digest_of, seal_facts
 
 BATCH = 500
 MAX_REJECTED = 20_000
+OTHER_MATERIAL = N_("found {found}, expected {expected}, what this lot is")
+OTHER_VALUES = N_(
+    "stands in the ledger already, with other confidential values "
+    "(supplier, vehicle, ticket, note)"
+)
 Mode = Literal["all", "valid"]
 Check = Callable[[Mapping[str, Any], str], Fact]
 """Closed schema of a fact as a client sends it; raises ``Refused``."""
@@ -265,11 +270,7 @@ class _Import:
             elif entry[2] == request_digest_of(fact, self.importer.keyring):
                 self.known += 1
             else:
-                message = (
-                    "stands in the ledger already, with other confidential values "
-                    "(supplier, vehicle, ticket, note)"
-                )
-                self._reject(draft, [("", message, {})])
+                self._reject(draft, [("", OTHER_VALUES, {})])
         return self._of_stated_material(session, pairs)
 
     def _named(
@@ -324,7 +325,7 @@ class _Import:
                 n = int(path.split(".")[2])
                 material = known.get(fact.data["inputs"][n]["lot"])
                 if material is not None and material != stated:
-                    message = "found {found}, expected {expected}, what this lot is"
+                    message = OTHER_MATERIAL
                     values = {"found": stated, "expected": material}
                     causes.append((f"{path}.material", message, values))
             if causes:
