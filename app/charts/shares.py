@@ -146,7 +146,7 @@ def share_drawing(
     entries = list(_entries(bars, texts, target))
     if target is not None:
         y = level(target)
-        shapes.append(Stroke(left, y, right, y, COPPER, 2, dashed=True))
+        shapes.append(Stroke(left, y, right, y, INK, 2, dashed=True))
     for value in values:
         wide = int(text_width(value.text) * size * _LETTER) + 6
         # on paper of its own, so that the target line does not strike it out
@@ -221,7 +221,7 @@ def _entries(
         name = texts.names[origin]
         yield _Entry(middle, name, COLOURS[origin], f"o-{origin}", 10)
     if target is not None and texts.target is not None:
-        yield _Entry(target, texts.target, COPPER, None, 2)
+        yield _Entry(target, texts.target, INK, None, 2)
 
 
 def _names(
