@@ -105,12 +105,14 @@ class Balance:
 
     @property
     def level(self) -> str:
-        """``bad`` (it would be refused), ``warn`` (a finding), ``ok``, or empty."""
+        """``bad`` (would be refused), ``warn`` (a finding), ``ok``; empty: unknown."""
         if not self.net_in_g or not self.net_out_g:
             return ""
         if not self.closes or self.gains_metal:
             return "bad"
-        return "warn" if self.unusual else "ok"
+        if self.unusual:
+            return "warn"
+        return "ok" if self.band or self.lossless else ""
 
 
 def balance(

@@ -48,7 +48,7 @@ from labels.codes import BadCode, parse_code
 
 LABELS = {
     "lot": _l("Lot"),
-    "to": _l("To"),
+    "to": _l("Receiver"),
     "net": _l("Net dispatched"),
     "gross": _l("Gross"),
     "tare": _l("Tare"),

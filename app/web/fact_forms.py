@@ -19,7 +19,6 @@ from flask_babel import gettext
 from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
 
-from app.errors import localise
 from app.intake.cells import parse_mass, parse_percent, parse_text
 from app.intake.dates import parse_instant
 from app.intake.faults import BadCell, Fault, shown
@@ -33,6 +32,7 @@ from app.services.facts import Fact
 from app.services.posting import Receipt
 from app.services.recording import record
 from app.services.rules import SHANGHAI
+from app.web.sentences import said
 from labels.codes import BadCode, new_code, parse_code
 
 TO_THE_SECOND = "%Y-%m-%dT%H:%M:%S"
@@ -118,8 +118,9 @@ class Typed:
     def fault(self, name: str, message: str) -> None:
         """Note a fault of a field; the message ends a sentence."""
         label = self._labels.get(name)
-        sentence = f"{label}: {message}" if label else message
-        self.faults.setdefault(name, []).append(_sentence(sentence))
+        if label:
+            message = gettext("%(label)s: %(message)s", label=label, message=message)
+        self.faults.setdefault(name, []).append(_sentence(message))
 
     def renew(self) -> None:
         """Give the form new ids and codes: what it carried stands in the log."""
@@ -145,7 +146,10 @@ class Typed:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "。")) else f"{text}{gettext('.')}"
+    if text.endswith((".", "。")):
+        return text
+    ended: str = gettext("%(sentence)s.", sentence=text)
+    return ended
 
 
 def init_app(app: Flask) -> None:
@@ -247,7 +251,7 @@ def log_facts(
             _note(typed, path, gettext(fault["msg"]), fields)
     except Refused as refused:
         for one in refused.faults:
-            _note(typed, one.field, localise(one), fields)
+            _note(typed, one.field, said(one.message, one.values), fields)
     except RepeatMismatch:
         typed.renew()
         typed.fault(

@@ -40,11 +40,13 @@ class Place:
         path: Its address, and the beginning of those below it.
         label: As the rail names it.
         rights: (action, relation) pairs, any of which opens it; none for everybody.
+        brief: As the bar of a phone names it, where the label is too long for it.
     """
 
     path: str
     label: LazyString
     rights: tuple[tuple[str, Relation], ...] = ()
+    brief: LazyString | None = None
 
     @property
     def here(self) -> bool:
@@ -66,7 +68,7 @@ PLACES = (
     Place("/lots", _l("Lots"), _READ_LOTS),
     Place("/runs", _l("Runs"), _READ_LOTS),
     Place("/transfers", _l("Transfers"), _READ_LOTS),
-    Place("/claims", _l("Claims and labels"), _READ_LOTS),
+    Place("/claims", _l("Claims and labels"), _READ_LOTS, _l("Claims")),
     Place("/imports", _l("Import files"), (("import-file", "own"),)),
     Place("/accounts", _l("Accounts"), _READ_LOTS),
     Place("/statistics", _l("Statistics")),

@@ -9,7 +9,6 @@ from flask import Response, render_template, request
 from sqlalchemy.orm import Session
 
 from app.db import reading
-from app.errors import localise
 from app.export.columns import GRAMS, column
 from app.export.tables import Row
 from app.queries.runs import (
@@ -21,7 +20,6 @@ from app.queries.runs import (
     list_runs,
 )
 from app.security import current_actor
-from app.services.errors import FieldFault
 from app.services.rules import materials
 from app.web import bp
 from app.web.lists import (
@@ -33,6 +31,7 @@ from app.web.lists import (
     csv_file,
 )
 from app.web.numbers import instant
+from app.web.sentences import said
 from app.web.transfers import scope_of
 from app.web.verify import name_of
 from app.web.words import WORDS, options, word
@@ -107,8 +106,7 @@ def show_run(code: str) -> str:
 
 
 def _sentence(finding: dict[str, Any]) -> str:
-    fault = FieldFault(None, "", str(finding["message"]), finding["values"])
-    return localise(fault)
+    return said(str(finding["message"]), finding["values"])
 
 
 def _download(narrowed: RunFilter, scope: dict[str, Any]) -> Response:
