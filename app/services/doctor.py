@@ -127,15 +127,16 @@ def _check_checkpoint(
             "an old copy was put back: restore the newest backup",
         )
     try:
+        head_root = Frontier.load(size, frontier).root()
         key = Verifier.parse(trust.log_vkey)
         signed = open_checkpoint(row.note, [key], trust.origin)
     except LedgerError as error:
         return fault(
             "checkpoint",
-            f"the newest checkpoint does not verify: {error}",
+            f"the head of the log or its newest checkpoint is broken: {error}",
             "run 'remelt ledger verify' and restore the newest backup",
         )
-    root = Frontier.load(size, frontier).root() if row.size == size else row.root
+    root = head_root if row.size == size else row.root
     if (signed.size, signed.root) != (row.size, root):
         return fault(
             "checkpoint",
