@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -97,7 +97,7 @@ class Visits:
             page.fill("#email", person)
             page.fill("#password", PASSWORD)
             page.click("main button[type=submit]")
-            page.wait_for_url("**/")
+            page.wait_for_url(lambda url: "/login" not in url)
         page.goto(path)
         return page
 
@@ -130,7 +130,7 @@ class Visits:
 
 
 def find_chromium() -> str | None:
-    """Where Chromium is; ``REMELT_TEST_CHROMIUM`` names another place."""
+    """Where Chromium is; ``CHROMIUM`` names another place."""
     named = os.environ.get("CHROMIUM")
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -204,6 +204,3 @@ def overflow(page: Page) -> int:
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     return found
-
-
-Visit = Callable[..., Page]
