@@ -1,4 +1,4 @@
-"""SDMX-CSV 2.0 for statistical offices, written by pysdmx in pieces.
+"""SDMX-CSV 2.0 for statistical offices, as pysdmx writes it, in pieces.
 
 Only a table of observations can be said in SDMX: its columns are
 ``OBSERVATION_COLUMNS``. The same table goes through every other writer, so the
@@ -10,12 +10,15 @@ first SDMX file is asked for, so that the application starts without them.
 
 from __future__ import annotations
 
+import csv
 import importlib
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from app.export.codelists import (
@@ -46,6 +49,8 @@ DATASET_ATTRIBUTES = {
     "METHOD_ID": "method",
     "LEDGER_ROOT": "log_root",
 }
+_VALUE = len(DIMENSIONS)
+MOST_KNOWN = 50_000
 _CODED = {
     place: CODELISTS[column.id]
     for place, column in enumerate(OBSERVATION_COLUMNS)
@@ -74,19 +79,36 @@ def sdmx_csv_chunks(table: Table) -> Iterator[bytes]:
             "table {table} is not one of observations: take CSV, XLSX or JSON",
             table=table.id,
         )
-    attributes = _attributes(table)
-    pandas, schema = _library("pandas"), _text_schema()
-    dataset = _library("pysdmx.io.pd").PandasDataset
-    write = _library("pysdmx.io.csv.sdmx20.writer").write
-    names = [column.id for column in table.columns]
-    rows = _texts(table)
-    chunk, first = list(islice(rows, ROWS_PER_CHUNK)), True
-    while chunk or first:
-        frame = pandas.DataFrame(chunk, columns=names, dtype=str)
-        frame = frame.assign(**attributes)
-        text = write([dataset(structure=schema, data=frame)])
-        yield (text if first else text.split("\n", 1)[1]).encode()
-        chunk, first = list(islice(rows, ROWS_PER_CHUNK)), False
+    head, before, after = _frame(_attributes(table))
+    yield head
+    rows = _checked(table)
+    while chunk := list(islice(rows, ROWS_PER_CHUNK)):
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, lineterminator="\n").writerows(
+            [*before, *row, *after] for row in chunk
+        )
+        yield buffer.getvalue().encode()
+
+
+def _frame(attributes: dict[str, str]) -> tuple[bytes, list[str], list[str]]:
+    """The head of the file, and what stands before and behind the cells of each row.
+
+    pysdmx writes one row, and says so what a row looks like; the others are written
+    alike by the csv module, since a frame for each million rows would cost more than
+    everything else.
+    """
+    names = [column.id for column in OBSERVATION_COLUMNS]
+    frame = _library("pandas").DataFrame([names], columns=names, dtype=str)
+    dataset = _library("pysdmx.io.pd").PandasDataset(
+        structure=_text_schema(), data=frame.assign(**attributes)
+    )
+    text = _library("pysdmx.io.csv.sdmx20.writer").write([dataset])
+    head, cells = csv.reader(io.StringIO(text, newline=""))
+    start = cells.index(names[0])
+    end = start + len(names)
+    if cells[start:end] != names or head[start:end] != names:
+        raise NotObservations("the SDMX library writes the columns in another order")
+    return f"{text.splitlines()[0]}\n".encode(), cells[:start], cells[end:]
 
 
 def _attributes(table: Table) -> dict[str, str]:
@@ -100,23 +122,33 @@ def _attributes(table: Table) -> dict[str, str]:
     return found
 
 
-def _texts(table: Table) -> Iterator[list[str]]:
+def _checked(table: Table) -> Iterator[list[Cell]]:
+    """The rows, their codes looked up once for each combination that occurs."""
+    codes_of = itemgetter(*_CODED)
+    known: set[tuple[Cell, ...]] = set()
     for number, row in enumerate(checked_rows(table), start=1):
-        for place, codes in _CODED.items():
-            if str(row[place]) not in codes:
-                raise BadCell(
-                    "row {row}, {column}: found {found}, expected a code of the list",
-                    row=number,
-                    column=table.columns[place].id,
-                    found=repr(row[place]),
-                )
-        yield [_text(cell) for cell in row]
+        found = codes_of(row)
+        if found not in known:
+            _check_codes(table, number, row)
+            if len(known) == MOST_KNOWN:
+                known.clear()
+            known.add(found)
+        value = row[_VALUE]
+        if type(value) is Decimal:
+            # never in scientific notation, which Decimal picks for 0.0000001
+            row[_VALUE] = f"{value:f}"
+        yield row
 
 
-def _text(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    return f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
+def _check_codes(table: Table, number: int, row: list[Cell]) -> None:
+    for place, codes in _CODED.items():
+        if str(row[place]) not in codes:
+            raise BadCell(
+                "row {row}, {column}: found {found}, expected a code of the list",
+                row=number,
+                column=table.columns[place].id,
+                found=repr(row[place]),
+            )
 
 
 def structure_json(prepared_at: datetime) -> bytes:

@@ -33,9 +33,8 @@ EXPORTED, EXPORTED_SMALL = 200_000, 20_000
 PER_ENTRY = 6
 METALS = ("Al", "Cu", "Pb", "Zn")
 CLASSES = ("post_consumer_elv", "post_consumer", "pre_consumer", "unknown")
-MONTHS = [
-    f"{year}-{month:02d}" for year in (2024, 2025, 2026) for month in range(1, 13)
-]
+YEARS = (2024, 2025, 2026)
+MONTHS = [f"{year}-{month:02d}" for year in YEARS for month in range(1, 13)]
 PROVINCES = [f"{number}0000" for number in range(11, 45)]
 STATISTICIAN = Actor(1, None, None, frozenset({"statistician"}))
 BARE = (
