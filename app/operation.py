@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,19 +23,20 @@ from prometheus_client import (
     generate_latest,
     values,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.db import reading
-from app.models import SignerRow
+from app.models import ImportRow, SignerRow
 from app.queries.log import find_checkpoint, get_head
 from app.security import now
 
 bp = APIBlueprint("operation", __name__, enable_openapi=False)
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 STALE = timedelta(seconds=30)
+IMPORT_STATES = ("queued", "running", "done", "refused", "failed")
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
@@ -47,11 +48,18 @@ class Health:
         log_size: Entries committed.
         checkpoint_size: Entries under a signed checkpoint.
         signer_age_s: Seconds since the signer last looked; None if it never did.
+        imports: Files handed in, by state.
     """
 
     log_size: int
     checkpoint_size: int
     signer_age_s: float | None
+    imports: Mapping[str, int]
+
+    @property
+    def lag(self) -> int:
+        """Entries that no checkpoint covers yet."""
+        return self.log_size - self.checkpoint_size
 
     @property
     def well(self) -> bool:
@@ -88,9 +96,23 @@ class LogFigures(Collector):
     def __init__(self, health: Health) -> None:
         self._health = health
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The figures as gauges."""
+    def collect(self) -> Iterator[Metric]:
+        """The figures, each as Prometheus has it: what only grows is a counter."""
         health = self._health
+        yield CounterMetricFamily(
+            "remelt_entries_appended", "Entries ever appended", health.log_size
+        )
+        yield GaugeMetricFamily(
+            "remelt_signer_lag_entries",
+            "Entries that no checkpoint covers yet",
+            health.lag,
+        )
+        imports = GaugeMetricFamily(
+            "remelt_imports", "Files handed in", labels=("state",)
+        )
+        for state in IMPORT_STATES:
+            imports.add_metric((state,), health.imports.get(state, 0))
+        yield imports
         yield GaugeMetricFamily(
             "remelt_log_size", "Entries in the log", health.log_size
         )
@@ -125,8 +147,12 @@ def get_health() -> Health:
         size = get_head(session).size
         checkpoint = find_checkpoint(session)
         signer = session.scalar(select(SignerRow))
+        imports = session.execute(
+            select(ImportRow.state, func.count()).group_by(ImportRow.state)
+        ).all()
     age = None if signer is None else (now() - signer.alive_at).total_seconds()
-    return Health(size, 0 if checkpoint is None else checkpoint.size, age)
+    covered = 0 if checkpoint is None else checkpoint.size
+    return Health(size, covered, age, {state: count for state, count in imports})
 
 
 @bp.get("/healthz")
@@ -137,6 +163,7 @@ def healthz() -> tuple[Response, int]:
         "status": "ok" if health.well else "degraded",
         "log_size": health.log_size,
         "checkpoint_size": health.checkpoint_size,
+        "signer_lag_entries": health.lag,
         "signer_age_s": health.signer_age_s,
         "signer_alive": health.signer_age_s is not None
         and health.signer_age_s < STALE.total_seconds(),
