@@ -14,6 +14,7 @@ from app.db import reading
 from app.intake.blanks import template_csv, template_xlsx
 from app.intake.faults import IntakeError
 from app.intake.faulty_rows import faulty_csv, faulty_xlsx, reasons_of
+from app.intake.files import write_csv, write_xlsx
 from app.intake.heads import read_heads
 from app.intake.reading import open_table
 from app.intake.templates import get_template, templates
@@ -23,6 +24,7 @@ from app.queries.users import get_organisation_id
 from app.schemas.entries import check_fact
 from app.security import doors, keyring, now
 from app.services.access import Actor
+from app.services.exporting import RowExport
 from app.services.importing import Importer, ImportResult, import_file
 from labels.codes import format_code
 
@@ -158,6 +160,36 @@ def template_file(template: str, file: Path, language: str) -> None:
         content = template_csv(chosen, "en" if language == "en" else "zh")
     file.write_bytes(content)
     click.echo(f"{file}")
+
+
+@cli.command("export")
+@click.argument("template", type=TEMPLATE)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--organisation", required=True, type=CODE, help="Whose facts are written."
+)
+@click.option(
+    "--language", type=click.Choice(["zh", "en"]), default="zh", show_default=True
+)
+def export(template: str, file: Path, organisation: str, language: str) -> None:
+    """Write what an organisation has stated to FILE (.csv or .xlsx).
+
+    The file can be handed in again: what is in the ledger already adds nothing.
+    """
+    with reading() as session:
+        found = RowExport(
+            session, organisation, template, "en" if language == "en" else "zh"
+        )
+        if file.suffix.lower() == ".xlsx":
+            title = get_template(template).title(found.language)
+            file.write_bytes(write_xlsx(title, found.heads, found.rows()))
+        else:
+            with file.open("wb") as out:
+                for chunk in write_csv(found.heads, found.rows()):
+                    out.write(chunk)
+    click.echo(f"{found.facts} facts in {file}")
+    for path, count in sorted(found.left_out.items()):
+        click.echo(f"left out, the template has no column for it: {path} ({count})")
 
 
 @cli.command("show")

@@ -35,6 +35,7 @@ from app.services.errors import Conflict, FieldFault, Refused
 from app.services.facts import Fact
 from app.services.import_names import ImportNames, UnknownName, path_of
 from app.services.import_shares import fill_shares, needs_shares
+from app.services.import_twins import find_twins
 from app.services.journal import chunks, find_known
 from app.services.keys import KeyRing
 from app.services.posting import post_what_fits
@@ -271,6 +272,9 @@ class _Import:
                 self.known += 1
             else:
                 self._reject(draft, [("", OTHER_VALUES, {})])
+        twins = find_twins(session, [fact for _, fact in pairs])
+        self.known += len(twins)
+        pairs = [(draft, fact) for draft, fact in pairs if fact.id not in twins]
         return self._of_stated_material(session, pairs)
 
     def _named(

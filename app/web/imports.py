@@ -13,12 +13,14 @@ from app.db import reading, transaction
 from app.intake.blanks import template_csv, template_xlsx
 from app.intake.faults import Fault
 from app.intake.faulty_rows import faulty_csv, faulty_xlsx, reasons_of
+from app.intake.files import write_csv, write_xlsx
 from app.intake.templates import Language, UnknownTemplate, templates
 from app.locale import language
 from app.models import ImportRow
 from app.queries.errors import NotFound
 from app.security import allow_body, current_actor, now
 from app.services.errors import Refused, refuse
+from app.services.exporting import RowExport
 from app.services.import_jobs import (
     get_import,
     list_imports,
@@ -121,6 +123,29 @@ def download_template(template: str, kind: str) -> FlaskResponse:
         return _download([template_csv(template, chosen)], CSV, f"{template}.csv")
     except UnknownTemplate:
         raise NotFound("no such template: {name}", name=template[:40]) from None
+
+
+@bp.get("/imports/export/<template>.<any(csv, xlsx):kind>")
+def download_export(template: str, kind: str) -> FlaskResponse:
+    """What the organisation has stated, in the form that is read again."""
+    actor = current_actor()
+    actor.require("export-lots")
+    if template not in templates() or actor.organisation_code is None:
+        raise NotFound("no such template: {name}", name=template[:40])
+    with reading() as session:
+        found = RowExport(session, actor.organisation_code, template, _language())
+        if kind == "xlsx":
+            title = templates()[template].title(found.language)
+            content = [write_xlsx(title, found.heads, found.rows())]
+        else:
+            # Read whole inside one view of the database: a download that breaks off
+            # must not look like a file that is complete
+            content = list(write_csv(found.heads, found.rows()))
+    answer = _download(
+        content, XLSX if kind == "xlsx" else CSV, f"remelt-{template}.{kind}"
+    )
+    answer.headers["Remelt-Facts"] = str(found.facts)
+    return answer
 
 
 def _get(job: str) -> ImportRow:
