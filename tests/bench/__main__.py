@@ -15,12 +15,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import append, statements, tracing, verify_page
+from tests.bench import (
+    append,
+    auditing,
+    imports,
+    labels,
+    statements,
+    tracing,
+    verify_page,
+)
 from tests.bench.rows import Bench, Row
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SUBJECTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "append": append.rows,
+    "auditing": auditing.rows,
+    "imports": imports.rows,
+    "labels": labels.rows,
     "statements": statements.rows,
     "tracing": tracing.rows,
     "verify-page": verify_page.rows,
