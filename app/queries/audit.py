@@ -55,14 +55,17 @@ _TAKINGS = Prepared(
         _TAKING.to_g,
         _TAKING.net_g,
         case((_TAKING.further.is_(None), 0), else_=1),
-        *(_zero(_TAKING[name]) for name in _COMPOSITION),
+        *(_TAKING[name] for name in ("metal_g", *CELL_COLUMNS)),
+        *(_zero(_TAKING[name]) for name in UNCOUNTED_COLUMNS),
         _LOT.net_g,
         case((_LOT.kind == "return", 1), (_LOT.kind == "scrap", 2), else_=0),
         case((_BALANCE.internal_as_unknown, 1), else_=0),
         *(
-            case((_REVISION.id.is_(None), _zero(_LOT[name])), else_=_REVISION[name])
-            for name in _COMPOSITION
+            func.coalesce(_REVISION[name], _LOT[name])
+            for name in ("metal_g", *CELL_COLUMNS)
         ),
+        # An assay is of what came in, which has nothing uncounted beside its cells
+        *(_zero(_LOT[name]) for name in UNCOUNTED_COLUMNS),
     )
     .select_from(TakingRow.__table__.join(_LOTS_IN_FORCE, _LOT.id == _TAKING.lot_id))
     .where(_window(_TAKING.id))
