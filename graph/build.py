@@ -103,7 +103,7 @@ def mass_out(graph: nx.DiGraph[Node], node: Node, name: str = "net_g") -> int:
 
 def _add_flow(graph: nx.DiGraph[Node], flow: FlowLike) -> None:
     net_g, metal_g = abs(flow.net_g), abs(flow.metal_g)
-    if net_g == 0 or flow.net_g * flow.metal_g < 0 or metal_g > net_g:
+    if net_g == 0 or metal_g > net_g:
         raise InvalidRun(
             "run {run}, lot {lot}: found a flow of {net} g with {metal} g of metal",
             run=flow.run_id,

@@ -266,7 +266,7 @@ def _lines(
                 font_size=SMALL,
                 fill=INK,
                 stroke=PAPER,
-                stroke_width=3,
+                stroke_width=5,
                 paint_order="stroke",
                 class_="grams",
             )

@@ -54,7 +54,10 @@ class ProcessRunRow(Base):
 
 
 class RunFlowRow(Base):
-    """Grams of one lot in one run: below 0 taken, above 0 made; what traces walk."""
+    """Net grams of one lot in one run: below 0 taken, above 0 made; what traces walk.
+
+    Its metal is stated beside it, never below 0.
+    """
 
     __tablename__ = "run_flow"
     __table_args__ = (Index("ix_run_flow_lot_id", "lot_id", "run_id"), FACT)

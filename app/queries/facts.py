@@ -52,16 +52,24 @@ def list_entries(
     reader: Reader,
     *,
     after: int = -1,
+    before: int | None = None,
     limit: int = 100,
     fact_type: str | None = None,
 ) -> list[EntryView]:
-    """Entries behind ``after`` that the caller may read, in log order."""
-    wanted = (
-        _readable(reader)
-        .where(LogEntryRow.entry_index > after)
-        .order_by(LogEntryRow.entry_index)
-        .limit(limit)
-    )
+    """Entries that the caller may read.
+
+    Behind ``after``, in log order; or, with ``before``, those in front of it, the
+    newest first.
+    """
+    wanted = _readable(reader).limit(limit)
+    if before is None:
+        wanted = wanted.where(LogEntryRow.entry_index > after).order_by(
+            LogEntryRow.entry_index
+        )
+    else:
+        wanted = wanted.where(LogEntryRow.entry_index < before).order_by(
+            LogEntryRow.entry_index.desc()
+        )
     if fact_type is not None:
         wanted = wanted.where(LogEntryRow.type == fact_type)
     return [_view(session, row, reader) for row in session.scalars(wanted)]

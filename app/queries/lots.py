@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -86,6 +86,7 @@ class LotFilter:
         text: A part of the code or of another name.
         material: Code of the material.
         state: Of the balance.
+        facility: Code of the facility where it is.
         since: Made at or after.
         until: Made before.
         open_only: Something is left.
@@ -94,6 +95,7 @@ class LotFilter:
     text: str | None = None
     material: str | None = None
     state: str | None = None
+    facility: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     open_only: bool = False
@@ -152,14 +154,34 @@ def list_lots(
     organisation_id: int | None,
     everything: bool,
     before: int | None = None,
+    after: int | None = None,
     limit: int = 50,
 ) -> list[LotView]:
-    """Lots, newest first, with keys below ``before``."""
+    """Lots, newest first, with keys below ``before``.
+
+    With ``after`` those next above that key, newest first too.
+    """
     wanted = _narrow(_lots(organisation_id, everything=everything), narrowed)
+    if after is not None:
+        wanted = wanted.where(LotRow.id > after).order_by(LotRow.id)
+        return _views(session, session.execute(wanted.limit(limit)).all()[::-1])
     if before is not None:
         wanted = wanted.where(LotRow.id < before)
     rows = session.execute(wanted.order_by(LotRow.id.desc()).limit(limit)).all()
     return _views(session, rows)
+
+
+def count_lots(
+    session: Session,
+    narrowed: LotFilter,
+    *,
+    organisation_id: int | None,
+    everything: bool,
+) -> int:
+    """How many lots a list has, all its pages together."""
+    wanted = _narrow(_lots(organisation_id, everything=everything), narrowed)
+    ids = wanted.with_only_columns(LotRow.id).subquery()
+    return session.scalar(select(func.count()).select_from(ids)) or 0
 
 
 def _lots(organisation_id: int | None, *, everything: bool) -> Any:  # noqa: ANN401
@@ -185,15 +207,19 @@ def _lots(organisation_id: int | None, *, everything: bool) -> Any:  # noqa: ANN
 
 def _narrow(wanted: Any, narrowed: LotFilter) -> Any:  # noqa: ANN401 - a select
     if narrowed.text:
-        pattern = f"%{narrowed.text.replace('-', '').upper()}%"
+        code = narrowed.text.replace("-", "").replace(" ", "").upper()
         named = select(LotAliasRow.lot_id).where(
-            LotAliasRow.value.ilike(f"%{narrowed.text}%")
+            LotAliasRow.value.icontains(narrowed.text, autoescape=True)
         )
-        wanted = wanted.where(LotRow.code.like(pattern) | LotRow.id.in_(named))
+        wanted = wanted.where(
+            LotRow.code.contains(code, autoescape=True) | LotRow.id.in_(named)
+        )
     if narrowed.material:
         wanted = wanted.where(LotRow.material == narrowed.material)
     if narrowed.state:
         wanted = wanted.where(LotBalanceRow.state == narrowed.state)
+    if narrowed.facility:
+        wanted = wanted.where(FacilityRow.code == narrowed.facility)
     if narrowed.since:
         wanted = wanted.where(LotRow.made_at >= narrowed.since)
     if narrowed.until:

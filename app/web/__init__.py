@@ -14,6 +14,7 @@ from app.web import (  # noqa: E402 - the views join the blueprint above
     claims,
     deliveries,
     dispatching,
+    entries,
     fact_forms,
     frame,
     home,
@@ -21,9 +22,11 @@ from app.web import (  # noqa: E402 - the views join the blueprint above
     labels,
     logging_lots,
     logging_runs,
+    lots,
     names,
     numbers,
     receipts,
+    registers,
     runs,
     statistics,
     transfers,
@@ -40,6 +43,7 @@ def init_app(app: APIFlask) -> None:
     frame.init_app(app)
     words.init_app(app)
     fact_forms.init_app(app)
+    entries.init_app(app)
     app.register_blueprint(bp)
     app.register_blueprint(home.public_bp)
     app.register_blueprint(statistics.bp)
@@ -52,6 +56,7 @@ __all__ = [
     "claims",
     "deliveries",
     "dispatching",
+    "entries",
     "fact_forms",
     "frame",
     "home",
@@ -60,9 +65,11 @@ __all__ = [
     "labels",
     "logging_lots",
     "logging_runs",
+    "lots",
     "names",
     "numbers",
     "receipts",
+    "registers",
     "runs",
     "statistics",
     "transfers",

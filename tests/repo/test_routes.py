@@ -16,6 +16,10 @@ from tests.people import close, make_app
 
 HOOKS = {"require_caller", "require_sign_in"}
 PUBLIC = {
+    "entries.download_note": "asks to sign in unless everybody may read the log",
+    "entries.download_proof": "as above",
+    "entries.show_entries": "as above",
+    "entries.show_entry": "as above",
     "log.checkpoint": "anybody checks the log",
     "log.tile": "hash tiles are public; entries ask for a token in the view",
     "openapi.spec": "what the API takes is no secret",

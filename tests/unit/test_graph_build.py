@@ -76,9 +76,7 @@ def test_a_cycle_is_refused_with_its_path() -> None:
     assert "lot 4" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "flow", [Flow(1, 2, 0, 0), Flow(1, 2, 5, -5), Flow(1, 2, 5, 6)]
-)
+@pytest.mark.parametrize("flow", [Flow(1, 2, 0, 0), Flow(1, 2, 5, 6)])
 def test_a_flow_that_cannot_be_is_refused(flow: Flow) -> None:
     with pytest.raises(InvalidRun):
         build_graph([flow])

@@ -1,0 +1,150 @@
+"""Registers that are administered: organisations, facilities with scales, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.models import (
+    FacilityRow,
+    LogEntryRow,
+    OrganisationRow,
+    ScaleRow,
+    SealedKeyRow,
+    SigningKeyRow,
+    UserRow,
+    entry_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FacilityView:
+    """A facility with its scales."""
+
+    facility: FacilityRow
+    scales: list[ScaleRow]
+    entry_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A signing key.
+
+    Attributes:
+        key: Its row.
+        from_index: The first entry that it may sign.
+        signs: The platform holds it and signs with it now.
+    """
+
+    key: SigningKeyRow
+    from_index: int
+    signs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationView:
+    """An organisation, and how far it has come."""
+
+    organisation: OrganisationRow
+    entry_index: int
+    keys: int
+    facilities: int
+    users: int
+
+
+def list_facilities(
+    session: Session, organisation_id: int | None = None
+) -> list[FacilityView]:
+    """Facilities in the order of their registration; None for everybody's."""
+    wanted = select(FacilityRow).order_by(FacilityRow.id)
+    if organisation_id is not None:
+        wanted = wanted.where(FacilityRow.organisation_id == organisation_id)
+    rows = list(session.scalars(wanted))
+    scales: dict[int, list[ScaleRow]] = {}
+    of = select(ScaleRow).order_by(ScaleRow.id)
+    if organisation_id is not None:
+        of = of.where(ScaleRow.facility_id.in_([row.id for row in rows]))
+    for scale in session.scalars(of):
+        scales.setdefault(scale.facility_id, []).append(scale)
+    return [FacilityView(row, scales.get(row.id, []), entry_of(row.id)) for row in rows]
+
+
+def list_keys(session: Session, organisation_id: int) -> list[KeyView]:
+    """Keys of an organisation, the newest first."""
+    rows = list(
+        session.scalars(
+            select(SigningKeyRow)
+            .where(SigningKeyRow.organisation_id == organisation_id)
+            .order_by(SigningKeyRow.number.desc())
+        )
+    )
+    names = [row.key_name for row in rows]
+    sealed = set(
+        session.scalars(
+            select(SealedKeyRow.key_name).where(SealedKeyRow.key_name.in_(names))
+        )
+    )
+    newest = next((name for name in names if name in sealed), None)
+    return [KeyView(row, entry_of(row.id), row.key_name == newest) for row in rows]
+
+
+def list_organisations(session: Session) -> list[OrganisationView]:
+    """Organisations in the order of their registration."""
+
+    def counted(table: type[SigningKeyRow | FacilityRow | UserRow]) -> dict[int, int]:
+        of = table.organisation_id
+        rows = session.execute(select(of, func.count()).group_by(of))
+        return {row[0]: row[1] for row in rows if row[0] is not None}
+
+    keys, facilities, users = (
+        counted(SigningKeyRow),
+        counted(FacilityRow),
+        counted(UserRow),
+    )
+    rows = session.scalars(select(OrganisationRow).order_by(OrganisationRow.id))
+    return [
+        OrganisationView(
+            row,
+            entry_of(row.id),
+            keys.get(row.id, 0),
+            facilities.get(row.id, 0),
+            users.get(row.id, 0),
+        )
+        for row in rows
+    ]
+
+
+def organisations_by_code(
+    session: Session, codes: Iterable[str]
+) -> dict[str, OrganisationRow]:
+    """Organisations that a page names, by code."""
+    wanted = select(OrganisationRow).where(OrganisationRow.code.in_(sorted(set(codes))))
+    return {row.code: row for row in session.scalars(wanted)}
+
+
+def facilities_by_code(
+    session: Session, codes: Iterable[str]
+) -> dict[str, FacilityRow]:
+    """Facilities that a page names, by code."""
+    wanted = select(FacilityRow).where(FacilityRow.code.in_(sorted(set(codes))))
+    return {row.code: row for row in session.scalars(wanted)}
+
+
+def keys_by_name(session: Session, names: Iterable[str]) -> dict[str, SigningKeyRow]:
+    """Keys that signed what a page shows, by name."""
+    wanted = select(SigningKeyRow).where(SigningKeyRow.key_name.in_(sorted(set(names))))
+    return {row.key_name: row for row in session.scalars(wanted)}
+
+
+def entries_of_leaves(session: Session, leaves: Iterable[str]) -> dict[str, int]:
+    """Index of each entry that another names as its parent, by leaf hash."""
+    wanted = [bytes.fromhex(one) for one in leaves]
+    rows = session.execute(
+        select(LogEntryRow.leaf_hash, LogEntryRow.entry_index).where(
+            LogEntryRow.leaf_hash.in_(wanted)
+        )
+    )
+    return {row.leaf_hash.hex(): row.entry_index for row in rows}

@@ -1,0 +1,205 @@
+"""Pages of lots, of the log and of the registers, and who sees what on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app.queries.log import find_covering
+from app.services.archive import policy_text
+from ledger import leaf_hash, parse_policy, parse_proof_file, verify_proof_file
+from tests.labelled import PROFILE, SMELTER, YARD, grow_chain
+from tests.people import add_person, close, csrf_token, make_app, sign_in
+from tests.world import World, code_of
+
+
+@pytest.fixture
+def app(world: World, tmp_path: Path) -> Iterator[APIFlask]:
+    grow_chain(world)
+    world.checkpoint()
+    app = make_app(world.engine, tmp_path)
+    yield app
+    close(app)
+
+
+def person(app: APIFlask, role: str, org: str | None = None) -> FlaskClient:
+    email = f"{role}-{(org or 'nobody').lower()}@example.org"
+    add_person(app, email, role, organisation=org)
+    client = app.test_client()
+    sign_in(client, email)
+    return client
+
+
+def test_the_list_finds_lots_by_code_number_material_and_state(app: APIFlask) -> None:
+    client = person(app, "recycler", SMELTER)
+
+    everything = client.get("/lots?lang=en").text
+    assert PROFILE[:4] in everything
+    count = int(re.search(r"(\d+) lots?<", everything)[1])
+    assert client.get("/lots.csv").data.count(b"\r\n") >= count
+
+    one = client.get(f"/lots?text={PROFILE}&lang=en").text
+    assert "1 lot<" in one
+    assert client.get("/lots?text=nothing-like-it&lang=en").text.count("<tr>") == 0
+    assert "expected a date" in client.get("/lots?since=yesterday&lang=en").text
+    for question in (
+        "state=held",
+        "material=AL-6063-PROFILE",
+        "open=1",
+        "until=2026-12-31",
+    ):
+        assert client.get(f"/lots?{question}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "text", ["%", "' OR 1=1 --", "\x00", "a" * 500, "<script>alert(1)</script>", "𠮷"]
+)
+def test_hostile_questions_find_nothing_and_break_nothing(
+    app: APIFlask, text: str
+) -> None:
+    client = person(app, "recycler", SMELTER)
+
+    answer = client.get("/lots", query_string={"text": text})
+    searched = client.get("/search", query_string={"text": text})
+
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.text
+    assert searched.status_code in (200, 302)
+
+
+def test_a_lot_shows_its_facts_its_way_and_its_history(app: APIFlask) -> None:
+    client = person(app, "recycler", SMELTER)
+
+    page = client.get(f"/lots/{PROFILE}?lang=en")
+
+    assert page.status_code == 200, page.text
+    for part in ("Net", "What it is made of", "Where it came from", "History", "proof"):
+        assert part in page.text
+    assert "<svg" in page.text
+    assert "style=" not in page.text
+    for name in ("trace", "composition"):
+        picture = client.get(f"/lots/{PROFILE}/{name}.svg")
+        assert picture.mimetype == "image/svg+xml"
+        ElementTree.fromstring(picture.data)
+
+
+def test_who_sees_a_lot_of_others(app: APIFlask) -> None:
+    stranger = person(app, "recycler", YARD)
+    auditor = person(app, "auditor")
+
+    assert stranger.get(f"/lots/{PROFILE}").status_code == 404
+    assert auditor.get(f"/lots/{PROFILE}").status_code == 200
+    assert stranger.get("/lots/nonsense").status_code == 404
+
+
+def test_the_register_lists_what_the_reader_may_read(app: APIFlask) -> None:
+    yard, auditor = person(app, "recycler", YARD), person(app, "auditor")
+
+    mine = yard.get("/entries?lang=en").text
+    everything = auditor.get("/entries?lang=en").text
+
+    assert mine.count("<tr>") < everything.count("<tr>")
+    assert "your organisation signed or is a party of" in mine
+    older = auditor.get("/entries?before=5&lang=en").text
+    assert older.count("<tr>") == 6
+    assert auditor.get("/entries?type=run.recorded").status_code == 200
+    assert app.test_client().get("/entries").status_code == 302
+
+
+def test_an_entry_shows_its_fact_and_its_proof_verifies(
+    app: APIFlask, world: World
+) -> None:
+    client = person(app, "auditor")
+    page = client.get("/entries/6?lang=en")
+    assert page.status_code == 200
+    assert "Download the proof" in page.text
+
+    proof = client.get("/entries/6/proof")
+    note = client.get("/entries/6/note")
+
+    with world.reading() as session:
+        assert find_covering(session, 6) is not None
+        policy = parse_policy(policy_text(session))
+    found = parse_proof_file(proof.data)
+    outcome = verify_proof_file(found, leaf_hash=leaf_hash(note.data), policy=policy)
+    assert (found.index, outcome.satisfied) == (6, True)
+    assert client.get("/entries/99999").status_code == 404
+    assert client.get(f"/entries/{2**70}").status_code == 404
+
+
+def test_a_manager_registers_a_facility(app: APIFlask) -> None:
+    client = person(app, "manager", SMELTER)
+    page = client.get("/facilities?lang=en").text
+    fact = re.search(r'name="id" value="([^"]+)"', page)
+    assert fact is not None
+    form = {
+        "csrf_token": csrf_token(client, "/facilities"),
+        "id": fact[1],
+        "name_zh": "示例二厂",
+        "kind": "casthouse",
+        "province": "440000",
+        "boundary": "B2",
+        "boundary_zh": "熔铸与挤压",
+        "scale_1": "W1",
+        "scale_1_e": "20",
+        "scale_1_max": "80 000",
+    }
+
+    assert client.post("/facilities", data=form).status_code == 302
+    assert "示例二厂" in client.get("/facilities").text
+
+    wrong = form | {"scale_1_e": "heavy", "province": "990000"}
+    refused = client.post("/facilities", data=wrong)
+    assert refused.status_code == 422
+    assert 'id="scale_1_e-error"' in refused.text
+    assert 'value="80 000"' in refused.text
+
+
+def test_keys_say_who_holds_them(app: APIFlask) -> None:
+    client = person(app, "manager", SMELTER)
+
+    page = client.get("/keys?lang=en").text
+
+    assert "the platform, encrypted" in page
+    assert person(app, "recycler", SMELTER).get("/keys").status_code == 403
+
+
+def test_the_registrar_brings_an_organisation_in(app: APIFlask) -> None:
+    client = person(app, "registrar")
+    page = client.get("/organisations?lang=en").text
+    code = re.search(r'name="code" value="([^"]+)"', page)
+    assert code is not None
+    form = {
+        "csrf_token": csrf_token(client, "/organisations"),
+        "code": code[1],
+        "name_zh": "示例新厂",
+        "email": "first@example.org",
+        "person": "示例经理",
+    }
+
+    made = client.post("/organisations?lang=en", data=form)
+    assert made.status_code == 200
+    password = re.findall(r"<code>([^<]+)</code></p></div>", made.text)[0]
+    manager = app.test_client()
+    assert sign_in(manager, "first@example.org", password).status_code == 302
+    assert manager.get("/facilities").status_code == 200
+
+    again = client.post("/organisations?lang=en", data=form)
+    assert again.status_code == 422
+    assert "signs in with this address already" in again.text
+    assert person(app, "manager", SMELTER).get("/organisations").status_code == 403
+
+
+def test_code_of_a_stranger_leads_nowhere(app: APIFlask) -> None:
+    client = person(app, "recycler", YARD)
+
+    found = client.get("/search", query_string={"text": code_of("L-PROF")})
+
+    assert found.status_code == 302
+    assert "/lots?" in found.location
