@@ -236,9 +236,10 @@ def _reader() -> Reader:
 
 
 def _scope(reader: Reader) -> dict[str, Any]:
+    """One's own lots; all of them for auditors, who have none of their own."""
     return {
         "organisation_id": reader.organisation_id,
-        "everything": reader.everything,
+        "everything": reader.everything and reader.organisation_id is None,
     }
 
 
