@@ -46,23 +46,26 @@ def width(text: str) -> float:
     return sum(map(_advance, text))
 
 
+def units_per_em() -> int:
+    """Units of outlines: so many are the height of the em."""
+    return int(_font()["head"].unitsPerEm)
+
+
 @lru_cache(maxsize=16_384)
 def outline(character: str) -> str:
-    """The outline of a character as an SVG path: size 1, y downwards, from the base."""
-    font = _font()
-    glyphs = font.getGlyphSet()
-    pen = SVGPathPen(glyphs, ntos=lambda value: f"{value:.4f}".rstrip("0").rstrip("."))
-    scale = 1 / font["head"].unitsPerEm
-    turned = TransformPen(pen, (scale, 0, 0, -scale, 0, 0))
+    """The outline of a character as an SVG path: in units, from the base, y down."""
+    glyphs = _font().getGlyphSet()
+    pen = SVGPathPen(glyphs, ntos=lambda value: str(round(value)))
+    turned = TransformPen(pen, (1, 0, 0, -1, 0, 0))
     glyphs[_glyphs()[ord(character)]].draw(turned)
     return str(pen.getCommands())
 
 
-def text_path(text: str) -> list[tuple[float, str]]:
-    """(offset, outline) of every character of a text at size 1; blanks are left out."""
+def text_path(text: str) -> list[tuple[int, str]]:
+    """(offset, outline) of every character of a text, in units; no blanks."""
     at, found = 0.0, []
     for character in text:
         if path := outline(character):
-            found.append((at, path))
+            found.append((round(at * units_per_em()), path))
         at += _advance(character)
     return found

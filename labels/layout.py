@@ -1,22 +1,28 @@
 """Where everything stands on a label, in millimetres from its upper left corner.
 
 White, black, nothing grey. The symbol at the left at the full height, beside it what a
-reader wants to know, Chinese first, English under it; at the foot the address that the
-symbol opens. Texts shrink until they fit, then take two lines; what cannot be read even
-then is refused, with the text that is too long.
+reader wants to know, Chinese first, English under it, both centred on one axis; at the
+foot the address that the symbol opens. Where the lines stand is worked out in
+``labels.column``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labels.column import Line, Text, set_column
 from labels.errors import CannotSet, TooLong
 from labels.fonts import missing, width
 from labels.payload import QUIET_MODULES, Rows, symbol
 
-SMALLEST_MM = 1.45
-"""Height of the em: 4.1 points, the smallest that is read at arm's length in print."""
+SMALLEST_ADDRESS_MM = 1.45
+"""Height of the em of the address: 4.1 points. It may be long, and is there for those
+who cannot scan."""
 SMALLEST_MODULE_MM = 0.4
+SYMBOL_SHARE = 0.46
+"""The most of a label's width that the symbol takes with its quiet zone."""
+EXAMPLE = "示例 / example"
+"""What a label says that stands for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,7 @@ class LabelContent:
         lot: Code of the lot in groups of four.
         maker: Who made the lot.
         made_on: ISO date.
+        example: Whether it only shows how labels look.
     """
 
     url: str
@@ -48,6 +55,7 @@ class LabelContent:
     lot: str
     maker: str
     made_on: str
+    example: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +107,6 @@ FORMATS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A line of text: left end of its base line, height of the em."""
-
-    x: float
-    y: float
-    size: float
-    text: str
-    bold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Placed:
     """A label, ready to be drawn.
 
@@ -142,10 +139,11 @@ def lay_out(content: LabelContent, form: Format) -> Placed:
     """
     _check_characters(content)
     margin = form.margin_mm
-    foot = max(SMALLEST_MM * 1.9, form.height_mm * 0.062)
-    height = form.height_mm - 2 * margin - foot
+    foot = max(SMALLEST_ADDRESS_MM * 1.9, form.height_mm * 0.062)
+    # Above the line at the foot stands as much white as its letters are high
+    height = form.height_mm - 2 * margin - foot * 1.4
     rows = symbol(content.url, form.level)
-    side = min(height, form.width_mm * 0.46)
+    side = min(height, form.width_mm * SYMBOL_SHARE)
     module = side / (len(rows) + 2 * QUIET_MODULES)
     if module < SMALLEST_MODULE_MM:
         raise TooLong(
@@ -155,20 +153,19 @@ def lay_out(content: LabelContent, form: Format) -> Placed:
     quiet = QUIET_MODULES * module
     # The quiet zone may reach into the margin, which is as white as it has to be
     symbol_x = max(margin, quiet)
-    symbol_y = max(margin + (height - len(rows) * module) / 2, quiet)
+    symbol_y = margin + (height - len(rows) * module) / 2
     left = symbol_x + len(rows) * module + quiet
-    texts = _column(content, left, margin, form.width_mm - margin - left, height)
+    right = form.width_mm - margin
+    column = set_column(_lines(content), left, margin, right - left, height)
     base = form.height_mm - margin
-    size = _fitting(content.address, form.width_mm - 2 * margin, foot * 0.62)
-    texts.append(Text(margin, base - foot * 0.14, size, content.address))
     return Placed(
         rows,
         symbol_x,
         symbol_y,
         module,
-        tuple(texts),
+        (*column, *_foot(content, margin, right, base - foot * 0.14, foot * 0.62)),
         base - foot * 0.86,
-        (margin, form.width_mm - margin),
+        (margin, right),
     )
 
 
@@ -195,88 +192,44 @@ def _check_characters(content: LabelContent) -> None:
             )
 
 
-def _lines(content: LabelContent) -> list[tuple[str, float, bool, float]]:
-    """(text, size, bold, space above), sizes relative to a plain line."""
-    lines = [
-        (content.title_zh, 1.5, True, 0.0),
-        (content.title_en, 0.86, False, 0.18),
-        (f"净重 Net  {content.net}", 1.06, False, 0.5),
-    ]
+def _lines(content: LabelContent) -> tuple[Line, ...]:
+    title = (
+        Line(content.title_zh, "title", opens=True, breaks=True),
+        Line(content.title_en, "small", breaks=True),
+    )
+    net = Line(f"净重 Net  {content.net}", "body", opens=True)
     if content.share:
-        lines.append((f"再生含量 {content.share}", 1.4, True, 0.4))
-        lines.append((content.basis_zh, 0.86, False, 0.18))
-        lines.append((f"Recycled content · {content.basis_en}", 0.86, False, 0.14))
+        basis: tuple[Line, ...] = (
+            Line(f"再生含量 {content.share}", "share", opens=True),
+            Line(content.basis_zh, "small", breaks=True),
+            Line(f"Recycled content · {content.basis_en}", "small", breaks=True),
+        )
     else:
-        lines.append((content.basis_zh, 1.06, True, 0.4))
-        lines.append((content.basis_en, 0.86, False, 0.18))
-    lines.append((f"批次 Lot  {content.lot}", 0.94, False, 0.5))
-    lines.append((content.maker, 0.86, False, 0.3))
-    lines.append((content.made_on, 0.86, False, 0.14))
-    return lines
+        basis = (
+            Line(content.basis_zh, "body", opens=True, bold=True, breaks=True),
+            Line(content.basis_en, "small", breaks=True),
+        )
+    made = (
+        Line(f"批次 Lot  {content.lot}", "body", opens=True),
+        Line(content.maker, "small", breaks=True),
+        Line(content.made_on, "small"),
+    )
+    return (*title, net, *basis, *made)
 
 
-def _column(
-    content: LabelContent, left: float, top: float, room: float, height: float
-) -> list[Text]:
-    """The lines beside the symbol, as large as height and width allow."""
-    lines = _lines(content)
-    total = sum(size + above for _, size, _, above in lines)
-    unit = height / (total + 0.2)
-    while True:
-        placed = _set_lines(lines, left, top, room, unit)
-        bottom = placed[-1].y + placed[-1].size * 0.2
-        if bottom <= top + height:
-            return placed
-        unit *= 0.96
-        if unit < SMALLEST_MM * 0.7:
-            longest = max(lines, key=lambda line: width(line[0]))[0]
-            raise TooLong("{text} does not fit on this size of label", text=longest)
-
-
-def _set_lines(
-    lines: list[tuple[str, float, bool, float]],
-    left: float,
-    top: float,
-    room: float,
-    unit: float,
-) -> list[Text]:
-    placed = []
-    y = top
-    for text, size, bold, above in lines:
-        y += above * unit
-        wanted = max(size * unit, SMALLEST_MM)
-        for part in _broken(text, room, wanted):
-            fitting = _fitting(part, room, wanted)
-            y += fitting * 0.98
-            placed.append(Text(left, y - fitting * 0.12, fitting, part, bold))
-    return placed
-
-
-def _broken(text: str, room: float, size: float) -> list[str]:
-    """A text on one line, or on two where it would shrink by more than a third."""
-    if width(text) * size * 0.66 <= room and width(text) * SMALLEST_MM <= room:
-        return [text]
-    best, where = float("inf"), 0
-    for n in range(1, len(text)):
-        # Latin words stay whole; Chinese breaks anywhere
-        if (
-            text[n - 1].isascii()
-            and text[n].isascii()
-            and " " not in text[n - 1 : n + 1]
-        ):
-            continue
-        longer = max(width(text[:n].rstrip()), width(text[n:].lstrip()))
-        if longer < best:
-            best, where = longer, n
-    if not where:
-        return [text]
-    return [text[:where].rstrip(), text[where:].lstrip()]
-
-
-def _fitting(text: str, room: float, size: float) -> float:
-    """The size at which a text fits a room."""
-    wide = width(text)
-    fitting = min(size, room / wide) if wide else size
-    if fitting < SMALLEST_MM:
-        raise TooLong("{text} does not fit on this size of label", text=text)
-    return fitting
+def _foot(
+    content: LabelContent, left: float, right: float, base: float, size: float
+) -> tuple[Text, ...]:
+    """The address at the left; at the right, on an example, that it is one."""
+    mark = ""
+    if content.example:
+        mark = EXAMPLE
+    gap = size if mark else 0.0
+    wide = width(content.address) + width(mark)
+    size = min(size, (right - left - gap) / wide)
+    if size < SMALLEST_ADDRESS_MM:
+        raise TooLong("{text} does not fit on this size of label", text=content.address)
+    address = Text(left, base, size, content.address)
+    if not mark:
+        return (address,)
+    return (address, Text(right - width(mark) * size, base, size, mark, bold=True))

@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
+from labels.errors import TooLong
 from labels.fonts import PATH
-from labels.layout import Format, LabelContent, lay_out
+from labels.layout import SMALLEST_MODULE_MM, Format, LabelContent, lay_out
 from labels.payload import dark_runs
 
 MM_PER_INCH = 25.4
@@ -25,7 +26,7 @@ def render_png(label: LabelContent, form: Format, *, dpi: int = 300) -> bytes:
 
     Raises:
         ValueError: ``dpi`` is not from 150 to 1,200.
-        LabelError: It cannot be set.
+        LabelError: It cannot be set, or so few dots make modules under 0.4 mm.
     """
     if not LEAST_DPI <= dpi <= MOST_DPI:
         raise ValueError(f"found {dpi} dpi, expected {LEAST_DPI} to {MOST_DPI}")
@@ -35,6 +36,11 @@ def render_png(label: LabelContent, form: Format, *, dpi: int = 300) -> bytes:
     image = Image.new("1", size, 1)
     draw = ImageDraw.Draw(image)
     module = int(placed.module * dots)
+    if module < SMALLEST_MODULE_MM * dots:
+        raise TooLong(
+            "{dpi} dots an inch are too coarse for the symbol on this size of label",
+            dpi=dpi,
+        )
     whole = len(placed.rows)
     slack = (placed.module * dots - module) * whole / 2
     x0 = round(placed.symbol_x * dots + slack)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from labels.fonts import text_path
-from labels.layout import Format, LabelContent, Text, lay_out
+from labels.column import Text
+from labels.fonts import text_path, units_per_em
+from labels.layout import Format, LabelContent, lay_out
 from labels.payload import dark_runs
 
 BOLD = 0.035
@@ -37,12 +38,13 @@ def render_svg(label: LabelContent, form: Format) -> str:
 
 
 def _text(line: Text) -> str:
+    units = units_per_em()
     glyphs = "".join(
-        f'<path transform="translate({at:.4f})" d="{path}"/>'
+        f'<path transform="translate({at})" d="{path}"/>'
         for at, path in text_path(line.text)
     )
-    edge = f' stroke="#000" stroke-width="{BOLD}"' if line.bold else ""
+    edge = f' stroke="#000" stroke-width="{BOLD * units:.0f}"' if line.bold else ""
     return (
         f'<g fill="#000"{edge} transform="translate({line.x:.3f} {line.y:.3f}) '
-        f'scale({line.size:.4f})">{glyphs}</g>'
+        f'scale({line.size / units:.7f})">{glyphs}</g>'
     )

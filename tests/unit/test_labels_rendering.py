@@ -15,11 +15,12 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 from labels.codes import BadCode, format_code, new_code
+from labels.column import SMALLEST_MM
 from labels.errors import BadAddress, CannotSet, LabelError, TooLong
 from labels.fonts import missing, width
 from labels.layout import (
     FORMATS,
-    SMALLEST_MM,
+    SMALLEST_ADDRESS_MM,
     SMALLEST_MODULE_MM,
     Format,
     LabelContent,
@@ -175,13 +176,66 @@ def test_nothing_overlaps_and_nothing_is_too_small_to_read(form: Format) -> None
         column = placed.texts[:-1]
         right = form.width_mm - form.margin_mm
         for line in placed.texts:
-            assert line.size >= SMALLEST_MM
+            assert line.size >= SMALLEST_ADDRESS_MM
             assert line.x + width(line.text) * line.size <= right + 0.01
+        assert min(line.size for line in column) >= SMALLEST_MM
         for upper, lower in pairwise(column):
-            assert lower.y - lower.size * 0.86 >= upper.y - upper.size * 0.1
+            assert lower.y - lower.size * 0.86 >= upper.y + upper.size * 0.14
         assert column[-1].y + column[-1].size * 0.2 <= placed.rule_y
         edge = placed.symbol_x + len(placed.rows) * placed.module
         assert min(line.x for line in column) >= edge + QUIET_MODULES * placed.module
+
+
+@EVERY_FORMAT
+def test_lines_of_a_kind_are_alike_and_stand_on_the_axis_of_the_symbol(
+    form: Format,
+) -> None:
+    placed = lay_out(content(), form)
+    sizes = {line.text: line.size for line in placed.texts}
+
+    assert sizes["示例再生铝业（佛山）有限公司"] == sizes["2026-03-05"]
+    assert sizes["受控混合（ISO 22095）"] == sizes["2026-03-05"]
+    assert len({line.x for line in placed.texts[:-1]}) == 1
+    first, last = placed.texts[0], placed.texts[-2]
+    middle = (first.y - 0.86 * first.size + last.y + 0.14 * last.size) / 2
+    side = len(placed.rows) * placed.module
+    assert middle == pytest.approx(placed.symbol_y + side / 2, abs=0.01)
+
+
+def test_a_long_name_breaks_before_its_bracket_and_a_code_never() -> None:
+    label = content(
+        title_zh="再生变形铝合金原料（混合型材破碎料）6063",
+        maker="示例再生有色金属资源循环利用科技（广东佛山）集团股份有限公司",
+    )
+    lines = [line.text for line in lay_out(label, FORMATS["60x40"]).texts]
+
+    assert "（混合型材破碎料）6063" in lines
+    assert "（广东佛山）集团股份有限公司" in lines
+    assert f"批次 Lot  {label.lot}" in lines
+    assert not any(line.endswith(("（", "·")) for line in lines)
+
+
+@EVERY_FORMAT
+def test_an_example_says_so(form: Format) -> None:
+    placed = lay_out(content(example=True), form)
+    address, mark = placed.texts[-2:]
+
+    assert mark.text == "示例 / example"
+    assert mark.y == address.y
+    assert address.x + width(address.text) * address.size < mark.x
+    plain = [line.text for line in lay_out(content(), form).texts]
+    assert mark.text not in plain
+
+
+def test_a_printer_too_coarse_for_the_symbol_is_refused() -> None:
+    base = "https://trace.example-recycling-group.com.cn/remelt"
+    code = new_code()
+    label = content(url=label_url(base, code), address=address_line(base, code))
+
+    with pytest.raises(TooLong, match="203 dots an inch"):
+        render_png(label, FORMATS["60x40"], dpi=203)
+    image = Image.open(io.BytesIO(render_png(label, FORMATS["60x40"], dpi=300)))
+    assert decoded(image.convert("L")) == [label.url]
 
 
 def test_a_sheet_that_was_partly_used_is_used_up() -> None:
@@ -219,6 +273,17 @@ def test_the_font_sets_what_the_trade_writes() -> None:
         == ""
     )
     assert missing("a\u202eb𠮷") == "\u202e𠮷"
+
+
+def test_the_font_has_every_character_of_gb_2312_and_of_gbk() -> None:
+    pairs = [
+        bytes([high, low]) for high in range(0xB0, 0xF8) for low in range(0xA1, 0xFF)
+    ]
+    gb_2312 = "".join(pair.decode("gb2312", "ignore") for pair in pairs)
+
+    assert len(gb_2312) == 6763
+    assert missing(gb_2312) == ""
+    assert missing("".join(map(chr, range(0x4E00, 0x9FA6)))) == ""
 
 
 def test_a_text_that_is_never_readable_is_refused() -> None:
