@@ -20,12 +20,17 @@ from app.web.numbers import day
 
 PAGE = 50
 MAX_TEXT = 100
+LARGEST_KEY = 2**62
 DAY = timedelta(days=1)
 
 
-def asked_text(name: str = "text") -> str | None:
-    """What the reader looks for; None for nothing."""
-    return request.args.get(name, "").strip()[:MAX_TEXT] or None
+def asked_text(name: str = "text", most: int = MAX_TEXT) -> str | None:
+    """What the reader looks for; None for nothing.
+
+    Without NUL, which PostgreSQL takes for no character at all, and half characters.
+    """
+    text = request.args.get(name, "").replace("\0", "")
+    return text.encode("utf-8", "ignore").decode().strip()[:most] or None
 
 
 def asked_choice(name: str, known: Iterable[str]) -> str | None:
@@ -42,7 +47,13 @@ def asked_days() -> tuple[datetime | None, datetime | None]:
 
 def asked_before() -> int | None:
     """The key that the page ends before."""
-    return request.args.get("before", type=int)
+    return asked_key("before")
+
+
+def asked_key(name: str) -> int | None:
+    """A row key in the address, within what a database can hold; None for none."""
+    found = request.args.get(name, type=int)
+    return None if found is None else max(-1, min(found, LARGEST_KEY))
 
 
 def _asked_day(name: str) -> datetime | None:

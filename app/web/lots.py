@@ -35,6 +35,7 @@ from app.security import current_actor, now, reader_for
 from app.services.rules import SHANGHAI, materials
 from app.web import bp
 from app.web.entry_words import sentence
+from app.web.lists import asked_key, asked_text
 from app.web.numbers import instant
 from app.web.trace_pictures import draw_composition, draw_trace, name_of_province
 from labels.codes import BadCode, format_code, parse_code
@@ -42,6 +43,7 @@ from labels.codes import BadCode, format_code, parse_code
 PAGE = 50
 MOST_RUNS = 2000
 ROWS_A_READ = 500
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
 STATES = ("held", "in_transit", "quarantined", "voided")
 COLUMNS = (
     Column("lot", "批号", "Lot", "text"),
@@ -68,7 +70,7 @@ def show_lots() -> str:
     """Lots that one holds or made, newest first."""
     reader = _reader()
     narrowed, faults = read_filter()
-    before, after = (_number(name) for name in ("before", "after"))
+    before, after = asked_key("before"), asked_key("after")
     scope = _scope(reader)
     with reading() as session:
         views = list_lots(
@@ -110,9 +112,7 @@ FILTERS = ("text", "material", "facility", "state", "since", "until", "open")
 def download_lots() -> Response:
     """Every lot that the filter finds, as CSV; nothing is left out."""
     actor = current_actor()
-    relation = "other" if reader_for(actor).everything else "own"
-    if not (actor.may("export-lots", "own") or actor.may("export-lots", "other")):
-        actor.require("export-lots", "own" if relation == "own" else "other")
+    actor.require("export-lots", "own" if actor.organisation_id else "other")
     reader = _reader()
     narrowed, _ = read_filter()
     zh = str(get_locale() or "zh").startswith("zh")
@@ -191,13 +191,12 @@ def read_filter() -> tuple[LotFilter, dict[str, list[str]]]:
     since, until = (
         _day(args.get(name, ""), name, faults) for name in ("since", "until")
     )
-    facility = args.get("facility", "").strip()
     state = args.get("state", "")
     return (
         LotFilter(
-            text=_clean(args.get("text", "")) or None,
-            material=_clean(args.get("material", "")) or None,
-            facility=_clean(facility) or None,
+            text=asked_text(),
+            material=asked_text("material"),
+            facility=asked_text("facility"),
             state=state if state in STATES else None,
             since=since,
             until=None if until is None else until + timedelta(days=1),
@@ -207,16 +206,13 @@ def read_filter() -> tuple[LotFilter, dict[str, list[str]]]:
     )
 
 
-def _clean(text: str) -> str:
-    """A text that every database takes: NUL is a character to SQLite only."""
-    return text.replace("\0", "").strip()[:100].encode("utf-8", "ignore").decode()
-
-
 def _day(text: str, name: str, faults: dict[str, list[str]]) -> datetime | None:
     if not text.strip():
         return None
     try:
         day = date.fromisoformat(text.strip())
+        if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+            raise ValueError(text)
         return datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
     except ValueError:
         found = gettext(
@@ -224,11 +220,6 @@ def _day(text: str, name: str, faults: dict[str, list[str]]) -> datetime | None:
         )
         faults[name] = [found]
         return None
-
-
-def _number(name: str) -> int | None:
-    number = request.args.get(name, type=int)
-    return None if number is None else max(-1, min(number, 2**62))
 
 
 def _reader() -> Reader:
