@@ -21,6 +21,8 @@ who cannot scan."""
 SMALLEST_MODULE_MM = 0.4
 SYMBOL_SHARE = 0.46
 """The most of a label's width that the symbol takes with its quiet zone."""
+OVERHANG_MM = 0.5
+"""Letters such as J reach to the left of where they stand: not into the quiet zone."""
 EXAMPLE = "示例 / example"
 """What a label says that stands for none."""
 
@@ -154,7 +156,7 @@ def lay_out(content: LabelContent, form: Format) -> Placed:
     # The quiet zone may reach into the margin, which is as white as it has to be
     symbol_x = max(margin, quiet)
     symbol_y = margin + (height - len(rows) * module) / 2
-    left = symbol_x + len(rows) * module + quiet
+    left = symbol_x + len(rows) * module + quiet + OVERHANG_MM
     right = form.width_mm - margin
     column = set_column(_lines(content), left, margin, right - left, height)
     base = form.height_mm - margin

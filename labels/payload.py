@@ -7,6 +7,7 @@ address is left as it is, because paths tell capitals from small letters.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ MASK = 3
 """One mask for all symbols. ISO/IEC 18004, 7.8 asks for the mask with the fewest
 penalty points, which costs nine times the work; readers take any, and every symbol
 that the tests print is read back."""
+_DARK = re.compile(rb"\x01+")
 _ALPHANUMERIC: Literal[2] = 2
 _BYTES: Literal[4] = 4
 _LEVELS = {"Q": constants.ERROR_CORRECT_Q, "H": constants.ERROR_CORRECT_H}
@@ -104,15 +106,8 @@ def _version(length: int, mode: Literal[2, 4], level: str) -> int:
 
 def dark_runs(rows: Rows) -> list[tuple[int, int, int]]:
     """(column, row, width) of every dark stretch of a symbol."""
-    runs = []
-    for y, row in enumerate(rows):
-        x = 0
-        while x < len(row):
-            if not row[x]:
-                x += 1
-                continue
-            start = x
-            while x < len(row) and row[x]:
-                x += 1
-            runs.append((start, y, x - start))
-    return runs
+    return [
+        (run.start(), y, run.end() - run.start())
+        for y, row in enumerate(rows)
+        for run in _DARK.finditer(bytes(row))
+    ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import BinaryIO
 
+from reportlab import rl_config
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
@@ -18,6 +19,10 @@ from labels.payload import dark_runs
 FACE = "RemeltLabels"
 BOLD = 0.035
 """Bold letters are drawn with an edge of this share of their size."""
+
+# Streams as plain bytes: ASCII armour makes files a quarter larger, and takes longer
+# than their compression
+rl_config.useA85 = 0
 
 
 @cache
