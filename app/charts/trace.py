@@ -28,6 +28,7 @@ from app.charts.svg import (
     origin_patterns,
     origin_stretch,
     picture,
+    text_width,
 )
 
 Sort = Literal["lot", "run", "rest"]
@@ -40,7 +41,7 @@ GAP, LABEL_ROOM, TURN, MARGIN, HEAD, FOOT = 18, 76, 72, 16, 44, 28
 WAY_HEIGHT = 6
 THICKEST, THINNEST = 12, 1
 COLUMNS = {"lot": 22, "run": 16, "rest": 18}
-SMALL, BASE = 11, 12
+SMALL, BASE, LETTER = 11, 12, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,22 +257,35 @@ def _lines(
                 class_="flow",
             )
         )
-        labels.append(
-            element(
-                "text",
-                line.label,
-                x=x1 + 6 if at_start else x2 - 6,
-                y=(start_y if at_start else end_y)[number] + 4,
-                text_anchor="start" if at_start else "end",
-                font_size=SMALL,
-                fill=INK,
-                stroke=PAPER,
-                stroke_width=5,
-                paint_order="stroke",
-                class_="grams",
-            )
-        )
+        x, y = (x1, start_y[number]) if at_start else (x2, end_y[number])
+        labels += _grams(line.label, x, y, at_start=at_start)
     return strokes + labels
+
+
+def _grams(label: str, x: int, y: int, *, at_start: bool) -> list[Markup]:
+    """A mass beside its lot, on ground of its own: the line does not cross it."""
+    width = text_width(label) * LETTER + 4
+    return [
+        element(
+            "rect",
+            x=x + 4 if at_start else x - 4 - width,
+            y=y - 7,
+            width=width,
+            height=14,
+            fill=PAPER,
+            class_="ground",
+        ),
+        element(
+            "text",
+            label,
+            x=x + 6 if at_start else x - 6,
+            y=y + 4,
+            text_anchor="start" if at_start else "end",
+            font_size=SMALL,
+            fill=INK,
+            class_="grams",
+        ),
+    ]
 
 
 def _layer_end(frame: _Frame, layer: int) -> int:

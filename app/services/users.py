@@ -104,15 +104,7 @@ def add_user(
     Raises:
         Refused: Something will not do; every fault is listed.
     """
-    faults: list[FieldFault] = []
-    address = _address(email, faults)
-    if address and find_user(session, address) is not None:
-        message = "a user with the address {email} exists"
-        faults.append(FieldFault(None, "email", message, {"email": address}))
-    name = name.strip()
-    if not 0 < len(name) <= MAX_NAME:
-        message = "expected a name of 1 to {most} characters"
-        faults.append(FieldFault(None, "name", message, {"most": MAX_NAME}))
+    address, name, faults = _person(session, email, name)
     faults += _role_faults(roles, organisation_id)
     hashed = ""
     try:
@@ -136,6 +128,18 @@ def add_user(
     session.flush()
     log.info("user added", user_id=user.id, roles=sorted(roles))
     return user
+
+
+def check_person(session: Session, *, email: str, name: str) -> None:
+    """Insist that somebody can be added under this address and name.
+
+    For use cases that do more than add a person, before they do it.
+
+    Raises:
+        Refused: Something will not do; every fault is listed.
+    """
+    if faults := _person(session, email, name)[2]:
+        raise Refused(faults)
 
 
 def set_roles(session: Session, user: UserRow, roles: Collection[str]) -> None:
@@ -193,6 +197,22 @@ def deactivate_user(session: Session, user: UserRow, now: datetime) -> None:
     revoke_all(session, user.id, now)
     session.flush()
     log.info("user deactivated", user_id=user.id)
+
+
+def _person(
+    session: Session, email: str, name: str
+) -> tuple[str, str, list[FieldFault]]:
+    """Address and name in their normal form, and what is wrong with them."""
+    faults: list[FieldFault] = []
+    address = _address(email, faults)
+    if address and find_user(session, address) is not None:
+        message = "a user with the address {email} exists"
+        faults.append(FieldFault(None, "email", message, {"email": address}))
+    name = name.strip()
+    if not 0 < len(name) <= MAX_NAME:
+        message = "expected a name of 1 to {most} characters"
+        faults.append(FieldFault(None, "name", message, {"most": MAX_NAME}))
+    return address, name, faults
 
 
 def _address(email: str, faults: list[FieldFault]) -> str:

@@ -16,17 +16,22 @@ from app.db import reading, transaction
 from app.intake.cells import parse_mass
 from app.intake.faults import BadCell
 from app.queries.registers import list_facilities, list_keys, list_organisations
-from app.queries.users import find_user, get_organisation_id
+from app.queries.users import get_organisation_id
 from app.schemas.entries import check_fact
 from app.security import current_actor, doors, keyring, now
 from app.services.access import Actor
-from app.services.errors import Conflict, FieldFault, Refused, refuse
+from app.services.errors import Conflict, FieldFault, Refused
 from app.services.fact_ids import new_fact_id
 from app.services.passwords import make_password
 from app.services.recording import record
-from app.services.registration import Registration, register_organisation
-from app.services.users import add_user
+from app.services.registration import (
+    Registration,
+    register_organisation,
+    register_platform_key,
+)
+from app.services.users import add_user, check_person
 from app.web import bp
+from app.web.fact_forms import kept_id
 from app.web.faults import faults_by_field
 from labels.codes import new_code
 
@@ -81,7 +86,21 @@ def show_keys() -> str:
     actor.require("manage-keys")
     with reading() as session:
         keys = list_keys(session, _organisation_id(actor))
-    return render_template("registers/keys.html", keys=keys)
+    return render_template(
+        "registers/keys.html",
+        keys=keys,
+        platform_signs=any(one.signs for one in keys),
+        fact_id=new_fact_id(now()),
+    )
+
+
+@bp.post("/keys")
+def create_key() -> Response:
+    """Register another key that the platform holds; it signs from then on."""
+    fact_id = kept_id(request.form, "id")
+    receipt = register_platform_key(doors(), keyring(), current_actor(), fact_id, now())
+    flash(gettext("The key is registered: entry %(n)s.", n=receipt.entry_index))
+    return redirect(url_for("web.show_keys"))
 
 
 @bp.get("/organisations")
@@ -96,6 +115,7 @@ def create_organisation() -> str | tuple[str, int]:
     actor = current_actor()
     form = request.form.to_dict()
     code = form.get("code", "")
+    person = form.get("person", "").strip()
     data = {
         "code": code,
         "roles": ["recycler"],
@@ -106,11 +126,9 @@ def create_organisation() -> str | tuple[str, int]:
         },
     }
     try:
-        if not form.get("email", "").strip():
-            raise refuse("email", "expected an address to sign in with")
+        # Before the log is written: an organisation without its manager helps nobody
         with reading() as session:
-            if find_user(session, form["email"].strip().lower()) is not None:
-                raise refuse("email", "somebody signs in with this address already")
+            check_person(session, email=form.get("email", ""), name=person)
         checked = check_fact(
             {
                 "id": new_fact_id(now()),
@@ -128,7 +146,7 @@ def create_organisation() -> str | tuple[str, int]:
             user = add_user(
                 session,
                 email=form["email"],
-                name=form.get("person", "").strip() or form["email"],
+                name=person,
                 password=password,
                 roles=["recycler", "manager"],
                 organisation_id=get_organisation_id(session, code),
@@ -187,6 +205,7 @@ def _by_input(refused: Refused) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for field, sentences in faults_by_field(refused).items():
         name = field.removeprefix("data.").removeprefix("private.")
+        name = {"name": "person"}.get(name, name)
         if name.startswith("scales."):
             _, n, *rest = name.split(".")
             suffix = {"e_g": "_e", "max_g": "_max"}.get(rest[0] if rest else "", "")

@@ -10,10 +10,21 @@ from xml.etree import ElementTree
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
-from app.queries.log import find_covering
+from app.models import SigningKeyRow
+from app.queries.log import find_covering, get_head
 from app.services.archive import policy_text
-from ledger import leaf_hash, parse_policy, parse_proof_file, verify_proof_file
+from app.services.keys import store_sealed
+from labels.codes import new_code
+from ledger import (
+    Signer,
+    key_name,
+    leaf_hash,
+    parse_policy,
+    parse_proof_file,
+    verify_proof_file,
+)
 from tests.labelled import PROFILE, SMELTER, YARD, grow_chain
 from tests.people import add_person, close, csrf_token, make_app, sign_in
 from tests.world import World, code_of
@@ -170,6 +181,72 @@ def test_keys_say_who_holds_them(app: APIFlask) -> None:
     assert person(app, "recycler", SMELTER).get("/keys").status_code == 403
 
 
+def test_another_key_of_the_platform_is_registered_once_and_signs_from_then_on(
+    app: APIFlask, world: World
+) -> None:
+    client = person(app, "manager", SMELTER)
+    page = client.get("/keys?lang=en").text
+    fact = re.search(r'name="id" value="([^"]+)"', page)
+    assert fact is not None
+    form = {"csrf_token": csrf_token(client, "/keys"), "id": fact[1]}
+
+    for _ in range(2):
+        assert client.post("/keys", data=form).status_code == 302
+
+    keys = client.get("/keys?lang=en").text
+    assert keys.count("the platform, encrypted") == 2
+    with world.reading() as session:
+        signer = app.extensions["keyring"].signer_of(session, SMELTER)
+    assert signer.name.endswith(f"{SMELTER}/2")
+    clerk = person(app, "recycler", SMELTER)
+    form = {"csrf_token": csrf_token(clerk, "/account/settings"), "id": fact[1]}
+    assert clerk.post("/keys", data=form).status_code == 403
+
+
+def test_an_attempt_that_did_not_reach_the_log_leaves_its_key_to_the_next(
+    app: APIFlask, world: World
+) -> None:
+    name = key_name(world.root.origin, SMELTER, 2)
+    left = Signer.generate(name)
+    with world.transaction() as session:
+        store_sealed(session, world.keyring, left, world.now)
+    client = person(app, "manager", SMELTER)
+
+    form = {"csrf_token": csrf_token(client, "/keys"), "id": ""}
+    assert client.post("/keys", data=form).status_code == 302
+
+    with world.reading() as session:
+        key = session.scalars(
+            select(SigningKeyRow).where(SigningKeyRow.key_name == name)
+        ).one()
+    assert key.vkey == left.vkey
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"email": "nobody"}, {"email": ""}, {"person": " "}, {"uscc": "1"}]
+)
+def test_an_organisation_is_registered_with_its_manager_or_not_at_all(
+    app: APIFlask, world: World, wrong: dict[str, str]
+) -> None:
+    client = person(app, "registrar")
+    form = {
+        "csrf_token": csrf_token(client, "/organisations"),
+        "code": new_code(),
+        "name_zh": "示例新厂",
+        "email": "first@example.org",
+        "person": "示例经理",
+    }
+    with world.reading() as session:
+        before = get_head(session).size
+
+    refused = client.post("/organisations?lang=en", data=form | wrong)
+
+    assert refused.status_code == 422
+    assert f'id="{next(iter(wrong))}-error"' in refused.text
+    with world.reading() as session:
+        assert get_head(session).size == before
+
+
 def test_the_registrar_brings_an_organisation_in(app: APIFlask) -> None:
     client = person(app, "registrar")
     page = client.get("/organisations?lang=en").text
@@ -192,7 +269,7 @@ def test_the_registrar_brings_an_organisation_in(app: APIFlask) -> None:
 
     again = client.post("/organisations?lang=en", data=form)
     assert again.status_code == 422
-    assert "signs in with this address already" in again.text
+    assert "a user with the address first@example.org exists" in again.text
     assert person(app, "manager", SMELTER).get("/organisations").status_code == 403
 
 
