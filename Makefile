@@ -18,8 +18,10 @@ run: setup-run
 	@$(BIN)/remelt demo load --if-empty
 	@$(BIN)/remelt serve --host $(HOST) --port $(PORT)
 
+# A folder of its own: another run at the same time must not clear this one away
 test: setup-dev
-	$(BIN)/pytest -q -n $(JOBS) -m "not soak and not bench"
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && chmod 755 "$$work" && \
+		$(BIN)/pytest -q -n $(JOBS) -m "not soak and not bench" --basetemp="$$work/run"
 
 check: setup-dev
 	$(BIN)/ruff check
@@ -28,7 +30,8 @@ check: setup-dev
 	$(BIN)/lint-imports
 
 soak: setup-dev
-	$(BIN)/pytest -q -n $(JOBS) -m "soak"
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && chmod 755 "$$work" && \
+		$(BIN)/pytest -q -n $(JOBS) -m "soak" --basetemp="$$work/run"
 
 bench: setup-dev
 	$(BIN)/python -m tests.bench

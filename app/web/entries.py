@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Blueprint, Flask, current_app, render_template, request
+from apiflask import APIBlueprint
+from flask import Flask, current_app, render_template, request
 from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
@@ -28,7 +29,7 @@ from app.web.entry_words import sentence, type_name
 from app.web.numbers import instant
 from ledger import ProofFile, format_proof_file, prove_inclusion
 
-bp = Blueprint("entries", __name__)
+bp = APIBlueprint("entries", __name__, enable_openapi=False)
 PAGE = 50
 
 
