@@ -13,9 +13,15 @@ from app.queries.errors import NotFound
 from app.queries.labels import PrintRun, get_print_run, list_labels
 from app.schemas.labels import LabelsIn, LabelsOut, LabelVoidIn
 from app.security import current_actor, doors, keyring, now, reader_for
-from app.services.label_issuing import LabelWish, issue_labels, printable, void_label
+from app.services.label_issuing import (
+    LabelWish,
+    issue_labels,
+    printable,
+    printing_format,
+    setting,
+    void_label,
+)
 from labels.codes import BadCode, code_sha256, parse_code
-from labels.layout import FORMATS
 from labels.pdf import write_pdf
 
 
@@ -40,14 +46,14 @@ def show_labels(index: int) -> LabelsOut:
 
 @bp.get("/labels/<int:index>/sheet.pdf")
 def show_sheet(index: int) -> Response:
-    """The labels of an entry that are not void, as PDF: ``?first=`` on a sheet."""
+    """The labels of an entry that are not void, as PDF: ``?format=``, ``?first=``."""
     run = _get(index)
-    form = FORMATS[run.format]
+    form = printing_format(run, request.args.get("format"))
     first = request.args.get("first", 1, type=int)
     if not 1 <= first <= form.per_page:
         raise NotFound("a sheet has no place {first}", first=first)
     stream = io.BytesIO()
-    with reading() as session:
+    with reading() as session, setting():
         labels = (content for _, content in printable(session, run, _base_url()))
         write_pdf(labels, form, stream, first=first)
     return Response(stream.getvalue(), content_type="application/pdf")

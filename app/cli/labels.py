@@ -19,9 +19,16 @@ from app.queries.labels import get_print_run
 from app.security import doors, keyring, now
 from app.services.access import Actor
 from app.services.fact_ids import new_fact_id
-from app.services.label_issuing import LabelWish, issue_labels, printable
+from app.services.label_issuing import (
+    USUAL_FORMAT,
+    LabelWish,
+    issue_labels,
+    printable,
+    printing_format,
+    setting,
+)
 from labels.codes import format_code
-from labels.layout import FORMATS
+from labels.layout import FORMATS, Format, LabelContent
 from labels.pdf import write_pdf
 from labels.png import render_png
 from labels.svg import render_svg
@@ -39,8 +46,7 @@ cli = AppGroup("labels", help="Labels: issue and print them, print them again.")
     "--format",
     "format_id",
     type=click.Choice(list(FORMATS)),
-    default="a4_3x7",
-    show_default=True,
+    help=f"Size; without it {USUAL_FORMAT}, or the one of --entry.",
 )
 @click.option(
     "--first",
@@ -56,7 +62,7 @@ def sheet(
     claim: str | None,
     entry: int | None,
     count: int,
-    format_id: str,
+    format_id: str | None,
     first: int,
     dpi: int,
 ) -> None:
@@ -69,14 +75,14 @@ def sheet(
     kind = file.suffix.lower()
     if kind not in (".pdf", ".svg", ".png"):
         raise click.UsageError(f"found {file.name}, expected .pdf, .svg or .png")
-    form = FORMATS[format_id]
-    if first > form.per_page:
+    form = FORMATS[format_id or USUAL_FORMAT]
+    if entry is None and first > form.per_page:
         raise click.UsageError(f"found place {first}, expected 1 to {form.per_page}")
     if kind != ".pdf" and entry is None and count != 1:
         raise click.UsageError(f"a {kind} file holds one label: leave out --count")
     settings: Settings = current_app.config["SETTINGS"]
     if entry is None:
-        wish = LabelWish(new_fact_id(now()), lot, claim, count, format_id)
+        wish = LabelWish(new_fact_id(now()), lot, claim, count, form.id)
         actor = _holder(lot, claim)
         receipt = issue_labels(
             doors(), keyring(), actor, wish, settings.base_url, now()
@@ -85,21 +91,30 @@ def sheet(
     with reading() as session:
         run = get_print_run(session, entry, organisation_id=None, everything=True)
         labels = [one for _, one in printable(session, run, settings.base_url)]
+    form = printing_format(run, format_id)
+    if first > form.per_page:
+        raise click.UsageError(f"found place {first}, expected 1 to {form.per_page}")
     if not labels:
         raise click.ClickException(f"no label of entry {entry} can be printed")
-    if kind == ".pdf":
-        stream = io.BytesIO()
-        write_pdf(labels, form, stream, first=first)
-        file.write_bytes(stream.getvalue())
-    elif len(labels) > 1:
+    if kind != ".pdf" and len(labels) > 1:
         raise click.ClickException(
             f"entry {entry} has {len(labels)} labels, a {kind} file holds one"
         )
-    elif kind == ".svg":
-        file.write_text(render_svg(labels[0], form), "utf-8")
-    else:
-        file.write_bytes(render_png(labels[0], form, dpi=dpi))
+    with setting():
+        file.write_bytes(_drawn(labels, form, kind, first=first, dpi=dpi))
     click.echo(f"{len(labels)} labels of entry {entry} in {file}")
+
+
+def _drawn(
+    labels: list[LabelContent], form: Format, kind: str, *, first: int, dpi: int
+) -> bytes:
+    if kind == ".svg":
+        return render_svg(labels[0], form).encode()
+    if kind == ".png":
+        return render_png(labels[0], form, dpi=dpi)
+    stream = io.BytesIO()
+    write_pdf(labels, form, stream, first=first)
+    return stream.getvalue()
 
 
 def _holder(lot: str | None, claim: str | None) -> Actor:

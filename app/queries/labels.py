@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.models import (
@@ -16,6 +16,7 @@ from app.models import (
     LabelCodeRow,
     LabelRow,
     LabelVoidingRow,
+    LotBalanceRow,
     LotRow,
     OrganisationRow,
 )
@@ -25,13 +26,11 @@ from app.queries.errors import NotFound
 _MAKER = aliased(OrganisationRow)
 
 
-@dataclass(frozen=True, slots=True)
-class PrintRun:
-    """Labels that were issued together: one entry of the log.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSubject:
+    """What a label speaks of: a lot, or the claimed part of one.
 
     Attributes:
-        entry_index: The entry that issued them.
-        organisation_id: Row key of who issued them.
         lot: Code of the lot.
         claim: Code of the claim; None where nothing is claimed.
         claim_state: Of the claim; None without one.
@@ -42,14 +41,8 @@ class PrintRun:
         maker_zh: Chinese name of who made the lot.
         maker_en: English name.
         made_at: When the lot was made.
-        format: For which they were issued.
-        issued_at: When.
-        count: How many.
-        voided: How many of them were declared void.
     """
 
-    entry_index: int
-    organisation_id: int
     lot: str
     claim: str | None
     claim_state: str | None
@@ -60,6 +53,23 @@ class PrintRun:
     maker_zh: str | None
     maker_en: str | None
     made_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintRun(LabelSubject):
+    """Labels that were issued together: one entry of the log.
+
+    Attributes:
+        entry_index: The entry that issued them.
+        organisation_id: Row key of who issued them.
+        format: For which they were issued.
+        issued_at: When.
+        count: How many.
+        voided: How many of them were declared void.
+    """
+
+    entry_index: int
+    organisation_id: int
     format: str
     issued_at: datetime
     count: int
@@ -95,8 +105,7 @@ def list_print_runs(
     """What an organisation has issued, or all for an auditor; newest first."""
     wanted = _readable(_runs(), organisation_id, everything=everything)
     if text:
-        part = f"%{text.upper()}%"
-        wanted = wanted.where(or_(LotRow.code.like(part), ClaimRow.code.like(part)))
+        wanted = wanted.where(_names(text))
     if before is not None:
         wanted = wanted.where(LabelRow.id < before * ROWS_PER_ENTRY)
     rows = session.execute(wanted.order_by(LabelRow.id.desc()).limit(limit)).all()
@@ -104,10 +113,20 @@ def list_print_runs(
 
 
 def count_print_runs(
-    session: Session, *, organisation_id: int | None, everything: bool
+    session: Session,
+    *,
+    organisation_id: int | None,
+    everything: bool,
+    text: str | None = None,
 ) -> int:
-    """How many there are."""
+    """How many there are, or how many the text finds."""
     wanted = select(func.count()).select_from(LabelRow).where(_first_of_entry())
+    if text:
+        wanted = (
+            wanted.join(LotRow, LotRow.id == LabelRow.lot_id)
+            .outerjoin(ClaimRow, ClaimRow.id == LabelRow.claim_id)
+            .where(_names(text))
+        )
     if not everything:
         wanted = wanted.where(LabelRow.organisation_id == organisation_id)
     return session.scalar(wanted) or 0
@@ -130,6 +149,47 @@ def get_print_run(
     return _print_runs(session, rows)[0]
 
 
+def get_subject(
+    session: Session, *, lot: str | None, claim: str | None, organisation_id: int | None
+) -> LabelSubject:
+    """What labels for a lot or a claim would speak of.
+
+    Raises:
+        NotFound: The organisation holds no such lot, or has no such claim.
+    """
+    wanted = select(
+        ClaimRow,
+        ClaimStateRow.state,
+        LotRow.code,
+        LotRow.material,
+        LotRow.net_g,
+        LotRow.made_at,
+        _MAKER.name_zh,
+        _MAKER.name_en,
+    )
+    if claim is not None:
+        wanted = (
+            wanted.select_from(ClaimRow)
+            .join(LotRow, LotRow.id == ClaimRow.lot_id)
+            .join(ClaimStateRow, ClaimStateRow.claim_id == ClaimRow.id)
+            .where(ClaimRow.code == claim, ClaimRow.organisation_id == organisation_id)
+        )
+    else:
+        wanted = (
+            wanted.select_from(LotRow)
+            .join(LotBalanceRow, LotBalanceRow.lot_id == LotRow.id)
+            .outerjoin(ClaimRow, false())
+            .outerjoin(ClaimStateRow, false())
+            .where(LotRow.code == lot, LotBalanceRow.organisation_id == organisation_id)
+        )
+    row = session.execute(
+        wanted.join(_MAKER, _MAKER.id == LotRow.organisation_id)
+    ).first()
+    if row is None:
+        raise NotFound("no such code: {text}", text=claim or lot)
+    return LabelSubject(**_subject(row))
+
+
 def list_labels(session: Session, entry_index: int) -> list[IssuedLabel]:
     """The labels of an entry, in their order."""
     low = entry_index * ROWS_PER_ENTRY
@@ -149,6 +209,13 @@ def list_labels(session: Session, entry_index: int) -> list[IssuedLabel]:
         IssuedLabel(digest, code, reason, None if key is None else entry_of(key))
         for digest, code, reason, key in rows
     ]
+
+
+def _names(text: str) -> Any:  # noqa: ANN401 - a clause
+    return or_(
+        LotRow.code.contains(text.upper(), autoescape=True),
+        ClaimRow.code.contains(text.upper(), autoescape=True),
+    )
 
 
 def _first_of_entry() -> Any:  # noqa: ANN401 - a clause
@@ -184,40 +251,54 @@ def _print_runs(session: Session, rows: Sequence[Any]) -> list[PrintRun]:
     found = []
     counts = _counts(session, [row.LabelRow.id for row in rows])
     for row in rows:
-        label, claim = row.LabelRow, row.ClaimRow
+        label = row.LabelRow
         count, voided = counts[label.id]
         found.append(
             PrintRun(
                 entry_index=entry_of(label.id),
                 organisation_id=label.organisation_id,
-                lot=row.code,
-                claim=None if claim is None else claim.code,
-                claim_state=row.state,
-                material=row.material,
-                net_g=row.net_g if claim is None else claim.to_g - claim.from_g,
-                share_ppm=None if claim is None else claim.share_ppm,
-                model=None if claim is None else claim.model,
-                maker_zh=row.name_zh,
-                maker_en=row.name_en,
-                made_at=row.made_at,
                 format=label.format,
                 issued_at=label.issued_at,
                 count=count,
                 voided=voided,
+                **_subject(row),
             )
         )
     return found
 
 
+def _subject(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
+    claim = row.ClaimRow
+    return {
+        "lot": row.code,
+        "claim": None if claim is None else claim.code,
+        "claim_state": row.state,
+        "material": row.material,
+        "net_g": row.net_g if claim is None else claim.to_g - claim.from_g,
+        "share_ppm": None if claim is None else claim.share_ppm,
+        "model": None if claim is None else claim.model,
+        "maker_zh": row.name_zh,
+        "maker_en": row.name_en,
+        "made_at": row.made_at,
+    }
+
+
 def _counts(session: Session, firsts: Sequence[int]) -> dict[int, tuple[int, int]]:
     """Labels and voided ones of each entry, by the key of its first label."""
-    found = {}
-    for first in firsts:
-        count, voided = session.execute(
-            select(func.count(LabelRow.id), func.count(LabelVoidingRow.id))
-            .select_from(LabelRow)
-            .outerjoin(LabelVoidingRow, LabelVoidingRow.label_id == LabelRow.id)
-            .where(and_(LabelRow.id >= first, LabelRow.id < first + ROWS_PER_ENTRY))
-        ).one()
-        found[first] = (count, voided)
-    return found
+    first_of = (LabelRow.id - LabelRow.id % ROWS_PER_ENTRY).label("first")
+    rows = session.execute(
+        select(first_of, func.count(LabelRow.id), func.count(LabelVoidingRow.id))
+        .select_from(LabelRow)
+        .outerjoin(LabelVoidingRow, LabelVoidingRow.label_id == LabelRow.id)
+        .where(
+            or_(
+                false(),
+                *(
+                    and_(LabelRow.id >= first, LabelRow.id < first + ROWS_PER_ENTRY)
+                    for first in firsts
+                ),
+            )
+        )
+        .group_by(first_of)
+    )
+    return {first: (count, voided) for first, count, voided in rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import LabelCodeRow, LogEntryRow
-from app.queries.labels import PrintRun, get_print_run, list_labels
+from app.queries.labels import LabelSubject, PrintRun, get_print_run, list_labels
 from app.services.access import Actor
+from app.services.claims import OPEN_STATES
 from app.services.errors import refuse
 from app.services.facts import Fact
 from app.services.keys import KeyRing
@@ -19,10 +21,10 @@ from app.services.posting import Receipt, post
 from app.services.recording import Doors, record, require_right
 from app.services.rules import SHANGHAI, get_material
 from app.services.signing import seal_facts
-from labels.codes import code_from_bytes, code_sha256, format_code
+from labels.codes import code_from_bytes, code_sha256, format_code, new_code
 from labels.errors import LabelError
 from labels.fonts import missing
-from labels.layout import FORMATS, LabelContent, lay_out
+from labels.layout import FORMATS, Format, LabelContent, lay_out
 from labels.payload import address_line, label_url
 
 MOST_LABELS = 500
@@ -31,6 +33,7 @@ MODELS = {
     "segregated": ("隔离", "segregated"),
     "controlled_blending": ("受控混合", "controlled blending"),
 }
+USUAL_FORMAT = "a4_3x7"
 UNCLAIMED = ("未作再生含量声明", "No recycled-content claim is made")
 TENTH_OF_A_PERCENT = 1000
 GRAMS = 1000
@@ -75,13 +78,7 @@ def issue_labels(
         RepeatMismatch: The id stands for another request.
     """
     actor.require("label.issued")
-    if wish.format not in FORMATS:
-        raise refuse(
-            "format",
-            "found {found}, expected one of {known}",
-            found=wish.format,
-            known=", ".join(FORMATS),
-        )
+    form = get_format(wish.format)
     if not 1 <= wish.count <= MOST_LABELS:
         raise refuse(
             "count",
@@ -122,7 +119,8 @@ def issue_labels(
                 everything=False,
             )
             # A label that cannot be set is not issued: this takes the entry back
-            _check_setting(run, codes[0], base_url)
+            with setting():
+                lay_out(content_of(run, codes[0], base_url), form)
     return receipt
 
 
@@ -156,9 +154,43 @@ def _keep_codes(session: Session, codes: Iterable[str]) -> None:
             session.add(LabelCodeRow(code_sha256=digest, code=code))
 
 
-def _check_setting(run: PrintRun, code: str, base_url: str) -> None:
+def get_format(name: str) -> Format:
+    """A size of labels.
+
+    Raises:
+        Refused: There is none of this name.
+    """
+    if name not in FORMATS:
+        raise refuse(
+            "format",
+            "found {found}, expected one of {known}",
+            found=name[:20],
+            known=", ".join(FORMATS),
+        )
+    return FORMATS[name]
+
+
+def printing_format(run: PrintRun, name: str | None = None) -> Format:
+    """The size that is asked for, else the one for which the labels were issued.
+
+    Raises:
+        Refused: There is none of this name.
+    """
+    if name:
+        return get_format(name)
+    # An entry that another program signed may name a size that is not printed here
+    return FORMATS.get(run.format, FORMATS[USUAL_FORMAT])
+
+
+@contextmanager
+def setting() -> Iterator[None]:
+    """Say of a label that cannot be set what is wrong with it.
+
+    Raises:
+        Refused: It cannot.
+    """
     try:
-        lay_out(content_of(run, code, base_url), FORMATS[run.format])
+        yield
     except LabelError as error:
         raise refuse("format", error.message, **error.values) from error
 
@@ -193,34 +225,56 @@ def void_label(
 def printable(
     session: Session, run: PrintRun, base_url: str
 ) -> Iterator[tuple[int, LabelContent]]:
-    """Number, from 1, and content of every label that is not void."""
-    for n, label in enumerate(list_labels(session, run.entry_index), 1):
-        if label.code is not None and label.voided_because is None:
-            yield n, content_of(run, label.code, base_url)
+    """Number, from 1, and content of every label that is not void.
+
+    Raises:
+        Refused: The claim has ended: its share is not put into the world again.
+    """
+    if has_ended(run):
+        raise refuse(
+            "claim",
+            "claim {code} has ended: its labels are not printed again",
+            code=format_code(run.claim or ""),
+        )
+    return (
+        (n, content_of(run, label.code, base_url))
+        for n, label in enumerate(list_labels(session, run.entry_index), 1)
+        if label.code is not None and label.voided_because is None
+    )
 
 
-def content_of(run: PrintRun, code: str, base_url: str) -> LabelContent:
+def has_ended(subject: LabelSubject) -> bool:
+    """Whether the claim that the labels carry is in force no longer."""
+    return subject.claim is not None and subject.claim_state not in OPEN_STATES
+
+
+def specimen(subject: LabelSubject, base_url: str) -> LabelContent:
+    """What a label would say, with a code that nobody has issued, marked as example."""
+    return replace(content_of(subject, new_code(), base_url), example=True)
+
+
+def content_of(subject: LabelSubject, code: str, base_url: str) -> LabelContent:
     """What a label says, in both languages."""
-    material = get_material(run.material, "material")
+    material = get_material(subject.material, "material")
     grade = f" · {material.standard}" if material.standard else ""
     basis_zh, basis_en = UNCLAIMED
     share = ""
-    if run.share_ppm is not None and run.model is not None:
-        share = percent(run.share_ppm)
-        basis_zh, basis_en = MODELS[run.model]
+    if subject.share_ppm is not None and subject.model is not None:
+        share = percent(subject.share_ppm)
+        basis_zh, basis_en = MODELS[subject.model]
         basis_zh = f"{basis_zh}（ISO 22095）"
     return LabelContent(
         url=label_url(base_url, code),
         address=address_line(base_url, code),
         title_zh=material.name_zh,
         title_en=f"{material.name_en}{grade}",
-        net=kilograms(run.net_g),
+        net=kilograms(subject.net_g),
         share=share,
         basis_zh=basis_zh,
         basis_en=basis_en,
-        lot=format_code(run.lot),
-        maker=label_name(run.maker_zh, run.maker_en),
-        made_on=run.made_at.astimezone(SHANGHAI).date().isoformat(),
+        lot=format_code(subject.lot),
+        maker=label_name(subject.maker_zh, subject.maker_en),
+        made_on=subject.made_at.astimezone(SHANGHAI).date().isoformat(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 
 from flask import Response as FlaskResponse
 from flask import current_app, flash, redirect, render_template, request, url_for
@@ -13,26 +14,32 @@ from werkzeug.wrappers import Response
 
 from app.config import Settings
 from app.db import reading
-from app.queries.claims import get_claim
 from app.queries.errors import NotFound
 from app.queries.labels import (
+    LabelSubject,
     PrintRun,
     count_print_runs,
     get_print_run,
+    get_subject,
     list_labels,
     list_print_runs,
 )
-from app.queries.lots import get_lot
 from app.schemas.fields import clean_text
 from app.security import current_actor, doors, keyring, now, reader_for
 from app.services.errors import Refused, refuse
 from app.services.fact_ids import new_fact_id
 from app.services.label_issuing import (
     MOST_LABELS,
+    USUAL_FORMAT,
     LabelWish,
     content_of,
+    get_format,
+    has_ended,
     issue_labels,
     printable,
+    printing_format,
+    setting,
+    specimen,
     void_label,
 )
 from app.services.rules import materials
@@ -40,6 +47,7 @@ from app.web import bp
 from app.web.claims import STATE_KINDS, STATE_NAMES
 from app.web.faults import faults_by_field
 from labels.codes import BadCode, parse_code
+from labels.errors import LabelError
 from labels.layout import FORMATS
 from labels.pdf import write_pdf
 from labels.png import LEAST_DPI, MOST_DPI, render_png
@@ -76,6 +84,7 @@ def show_labels() -> str:
             session,
             organisation_id=reader.organisation_id,
             everything=reader.everything,
+            text=text or None,
         )
     return render_template(
         "labels/list.html",
@@ -118,14 +127,36 @@ def show_print_run(index: int) -> str:
     return _page(_get(index))
 
 
+@bp.get("/labels/preview.svg")
+def show_preview() -> FlaskResponse:
+    """How a label for a lot or a claim would look, marked as an example."""
+    actor = current_actor()
+    actor.require("label.issued")
+    form = get_format(request.args.get("format", USUAL_FORMAT))
+    try:
+        subject = _subject(request.args)
+    except BadCode:
+        subject = None
+    if subject is None:
+        named = request.args.get("claim") or request.args.get("lot", "")
+        raise NotFound("no such code: {text}", text=named[:40])
+    with setting():
+        picture = render_svg(specimen(subject, _base_url()), form)
+    return FlaskResponse(
+        picture,
+        content_type="image/svg+xml",
+        headers={"Cache-Control": "private, max-age=60"},
+    )
+
+
 @bp.get("/labels/<int:index>/sheet.pdf")
 def download_sheet(index: int) -> FlaskResponse:
     """All labels that are not void, as PDF."""
     run = _get(index)
-    form = FORMATS[request.args.get("format", run.format)]
+    form = printing_format(run, request.args.get("format"))
     first = request.args.get("first", 1, type=int)
     stream = io.BytesIO()
-    with reading() as session:
+    with reading() as session, setting():
         labels = (content for _, content in printable(session, run, _base_url()))
         write_pdf(labels, form, stream, first=min(max(first, 1), form.per_page))
     name = f"remelt-labels-{index}.pdf"
@@ -136,17 +167,18 @@ def download_sheet(index: int) -> FlaskResponse:
 def download_label(index: int, number: int, kind: str) -> FlaskResponse:
     """One label as a picture, for a printer's own program."""
     run = _get(index)
-    form = FORMATS.get(request.args.get("format", run.format), FORMATS[run.format])
+    form = printing_format(run, request.args.get("format"))
     with reading() as session:
         found = dict(printable(session, run, _base_url()))
     if number not in found:
         raise NotFound("entry {index} has no such label", index=index)
     name = f"remelt-label-{index}-{number}.{kind}"
-    if kind == "svg":
-        picture = render_svg(found[number], form).encode()
-        return _download(picture, "image/svg+xml", name)
     dpi = min(max(request.args.get("dpi", USUAL_DPI, type=int), LEAST_DPI), MOST_DPI)
-    return _download(render_png(found[number], form, dpi=dpi), "image/png", name)
+    with setting():
+        if kind == "svg":
+            picture = render_svg(found[number], form).encode()
+            return _download(picture, "image/svg+xml", name)
+        return _download(render_png(found[number], form, dpi=dpi), "image/png", name)
 
 
 @bp.post("/labels/<int:index>/void")
@@ -254,11 +286,10 @@ def _get(index: int) -> PrintRun:
 def _form(
     form: Mapping[str, str], faults: Mapping[str, list[str]] | None = None
 ) -> str | tuple[str, int]:
-    actor = current_actor()
     about = None
     found_faults = dict(faults or {})
     try:
-        about = _about(form)
+        about = _subject(form)
     except (BadCode, NotFound):
         message = gettext("found no lot or claim of yours with this code")
         field = "claim" if form.get("claim") else "lot"
@@ -267,37 +298,27 @@ def _form(
         "labels/new.html",
         about=about,
         formats=FORMAT_NAMES,
+        sizes=FORMATS,
         materials=materials(),
         most=MOST_LABELS,
-        actor=actor,
         faults=found_faults,
-        form={"id": new_fact_id(now()), "count": "1", **form},
+        form={"id": new_fact_id(now()), "count": "1", "format": USUAL_FORMAT, **form},
     )
     return (page, 422) if found_faults else page
 
 
-def _about(form: Mapping[str, str]) -> dict[str, object] | None:
-    """The lot or claim that labels are wanted for."""
-    actor = current_actor()
-    scope = {"organisation_id": actor.organisation_id, "everything": False}
+def _subject(form: Mapping[str, str]) -> LabelSubject | None:
+    """The lot or claim that labels are wanted for; None where none is named."""
+    lot, claim = (form.get(name, "").strip() for name in ("lot", "claim"))
+    if not lot and not claim:
+        return None
     with reading() as session:
-        if form.get("claim", "").strip():
-            claim = get_claim(session, parse_code(form["claim"]), **scope)  # type: ignore[arg-type]
-            return {
-                "lot": claim.lot,
-                "material": claim.material,
-                "net_g": claim.net_g,
-                "claim": claim,
-            }
-        if form.get("lot", "").strip():
-            lot = get_lot(session, parse_code(form["lot"]), **scope)  # type: ignore[arg-type]
-            return {
-                "lot": lot.lot.code,
-                "material": lot.lot.material,
-                "net_g": lot.lot.net_g,
-                "claim": None,
-            }
-    return None
+        return get_subject(
+            session,
+            lot=None if claim else parse_code(lot),
+            claim=parse_code(claim) if claim else None,
+            organisation_id=current_actor().organisation_id,
+        )
 
 
 def _page(
@@ -309,19 +330,24 @@ def _page(
     with reading() as session:
         labels = list_labels(session, run.entry_index)
     own = run.organisation_id == actor.organisation_id
-    shown = next((one for one in labels if one.code and not one.voided_because), None)
+    ended = has_ended(run)
+    good = [one.code for one in labels if one.code and not one.voided_because]
+    form_wanted = printing_format(run)
     preview = None
-    if shown is not None and shown.code is not None:
-        content = content_of(run, shown.code, _base_url())
-        preview = render_svg(content, FORMATS[run.format])
+    if good and not ended:
+        # A name or an address may have become too long since the labels were issued
+        with suppress(LabelError):
+            preview = render_svg(content_of(run, good[0], _base_url()), form_wanted)
     return render_template(
         "labels/print_run.html",
         run=run,
         labels=labels,
         preview=preview,
+        ended=ended,
+        prints=bool(good) and not ended,
         material=materials()[run.material],
         formats=FORMAT_NAMES,
-        places=FORMATS[run.format].per_page,
+        chosen=form_wanted.id,
         states=STATE_NAMES,
         kinds=STATE_KINDS,
         may_void=own and actor.may("label.voided"),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
+from urllib.parse import quote
 
 import pypdfium2
 import pytest
@@ -15,12 +18,17 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from app.queries.labels import get_print_run, list_labels, list_print_runs
+from app.queries.labels import (
+    get_print_run,
+    get_subject,
+    list_labels,
+    list_print_runs,
+)
 from app.services.errors import Forbidden, Refused, RepeatMismatch
 from app.services.fact_ids import new_fact_id
-from app.services.label_issuing import LabelWish, content_of, issue_labels
+from app.services.label_issuing import LabelWish, content_of, issue_labels, specimen
 from app.services.tokens import make_token
-from labels.codes import code_sha256, format_code
+from labels.codes import code_sha256, format_code, new_code
 from labels.payload import parse_payload
 from tests.labelled import PROFILE, SMELTER, YARD, claim_lot, grow_chain, person
 from tests.people import add_person, close, csrf_token, make_app, sign_in
@@ -218,6 +226,117 @@ def test_a_form_that_does_not_fit_comes_back_with_its_faults(
     assert f'id="{names}-error"' in answer.text
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("sheet.pdf?format=60x40", 200),
+        ("sheet.pdf?first=x", 200),
+        ("sheet.pdf?format=a5", 422),
+        ("1.svg?format=a5", 422),
+        ("1.png?dpi=99999", 200),
+        ("1.png?dpi=abc", 200),
+        ("9.png", 404),
+    ],
+)
+def test_an_address_that_asks_for_too_much_is_answered_in_words(
+    clerk: FlaskClient, chain: World, address: str, status: int
+) -> None:
+    index = issue(chain, wish(chain))
+
+    answer = clerk.get(f"/labels/{index}/{address}")
+
+    assert answer.status_code == status
+    if status == 422:
+        assert "a4_3x7" in answer.text
+
+
+def test_a_size_that_is_not_printed_here_does_not_hide_the_labels(
+    clerk: FlaskClient, chain: World
+) -> None:
+    data = {
+        "lot": PROFILE,
+        "codes_sha256": [code_sha256(new_code()).hex()],
+        "format": "svg",
+    }
+    chain.state("label.issued", SMELTER, data)
+    with chain.reading() as session:
+        [run] = list_print_runs(session, organisation_id=None, everything=True)
+
+    page = clerk.get(f"/labels/{run.entry_index}?lang=en")
+
+    assert page.status_code == 200
+    assert "not kept here" in page.text
+
+
+def test_labels_of_a_claim_that_has_ended_are_not_printed_again(
+    clerk: FlaskClient, chain: World
+) -> None:
+    claim = claim_lot(chain)
+    index = issue(chain, wish(chain, lot=None, claim=claim.code))
+    assert clerk.get(f"/labels/{index}/sheet.pdf").status_code == 200
+    withdrawn = {"claim": claim.code, "reason": "misjudged"}
+    chain.state("claim.withdrawn", SMELTER, withdrawn)
+
+    page = clerk.get(f"/labels/{index}?lang=en")
+
+    assert "not printed again" in page.text
+    assert "sheet.pdf" not in page.text
+    for name in ("sheet.pdf", "1.svg", "1.png"):
+        assert clerk.get(f"/labels/{index}/{name}").status_code == 422
+
+
+def test_a_preview_shows_the_label_and_issues_nothing(
+    clerk: FlaskClient, chain: World
+) -> None:
+    claim = claim_lot(chain)
+    page = clerk.get(f"/labels/new?claim={claim.code}").text
+    shown = re.findall(r'src="(/labels/preview.svg[^"]+)"', page)
+
+    pictures = [clerk.get(unescape(one)) for one in shown]
+
+    assert len(pictures) == 4
+    assert {one.content_type for one in pictures} == {"image/svg+xml"}
+    assert {re.findall(r'width="(\d+\.?\d*)mm"', one.text)[0] for one in pictures} == {
+        "70.0",
+        "105.0",
+        "100.0",
+        "60.0",
+    }
+    for other in (f"lot={code_of('L-S1')}", "lot=AAAA", "claim=AAAA", ""):
+        assert clerk.get(f"/labels/preview.svg?{other}").status_code == 404
+    assert clerk.get(f"/labels/preview.svg?lot={PROFILE}&format=a5").status_code == 422
+    with chain.reading() as session:
+        assert not list_print_runs(session, organisation_id=None, everything=True)
+        subject = get_subject(
+            session,
+            lot=None,
+            claim=claim.code,
+            organisation_id=person(chain, SMELTER).organisation_id,
+        )
+    content = specimen(subject, BASE)
+    index = issue(chain, wish(chain, lot=None, claim=claim.code))
+    with chain.reading() as session:
+        run = get_print_run(session, index, organisation_id=None, everything=True)
+    printed = content_of(run, codes_of(chain, index)[0], BASE)
+    same = replace(content, url="", address="", example=False)
+    assert same == replace(printed, url="", address="")
+    assert content.example
+    assert not printed.example
+
+
+def test_the_list_counts_what_its_filter_finds(
+    clerk: FlaskClient, chain: World
+) -> None:
+    claim = claim_lot(chain)
+    issue(chain, wish(chain))
+    issue(chain, wish(chain, lot=None, claim=claim.code))
+
+    for text, count in (("", 2), (claim.code, 1), (PROFILE[:5], 2), ("%", 0)):
+        page = clerk.get(f"/labels?lang=en&text={quote(text)}").text
+        assert page.count('href="/labels/') - page.count('href="/labels/new"') == count
+        assert ("1 print run<" in page) == (count == 1)
+
+
 def test_labels_of_others_are_not_shown(app: APIFlask, chain: World) -> None:
     index = issue(chain, wish(chain))
     add_person(app, "yard@example.org", "recycler", organisation=YARD)
@@ -280,6 +399,8 @@ def test_the_command_writes_a_file(
 
     assert made.exit_code == 0, made.output
     assert file.stat().st_size > 1000
+    again = run(cli, ["sheet", str(file), "--entry", made.output.split()[4]])
+    assert again.exit_code == 0, again.output
     both = run(cli, ["sheet", str(file), "--lot", PROFILE, "--entry", "1"])
     assert both.exit_code == 2
     unknown = run(cli, ["sheet", str(tmp_path / "x.gif"), "--lot", PROFILE])
