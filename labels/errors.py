@@ -25,5 +25,13 @@ class TooLong(LabelError):
     """A text does not fit on the label in letters that can be read."""
 
 
+class TooFine(TooLong):
+    """The address makes a symbol whose modules are too fine for the label."""
+
+
+class TooCoarse(TooLong):
+    """The printer has too few dots for the modules of the symbol."""
+
+
 class BadAddress(LabelError):
     """The address is no place where a label can be checked, or it is too long."""

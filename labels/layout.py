@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labels.column import Line, Text, set_column
-from labels.errors import CannotSet, TooLong
+from labels.errors import CannotSet, TooFine, TooLong
 from labels.fonts import missing, width
 from labels.payload import QUIET_MODULES, Rows, symbol
 
@@ -136,8 +136,8 @@ def lay_out(content: LabelContent, form: Format) -> Placed:
 
     Raises:
         CannotSet: The face lacks a character.
-        TooLong: A text does not fit in readable letters, or the symbol's modules would
-            be under 0.4 mm.
+        TooLong: A text does not fit in readable letters.
+        TooFine: The symbol's modules would be under 0.4 mm.
     """
     _check_characters(content)
     margin = form.margin_mm
@@ -148,7 +148,7 @@ def lay_out(content: LabelContent, form: Format) -> Placed:
     side = min(height, form.width_mm * SYMBOL_SHARE)
     module = side / (len(rows) + 2 * QUIET_MODULES)
     if module < SMALLEST_MODULE_MM:
-        raise TooLong(
+        raise TooFine(
             "the address {text} makes a symbol too fine for this size of label",
             text=content.url,
         )

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from labels.errors import TooLong
+from labels.errors import TooCoarse
 from labels.fonts import PATH
 from labels.layout import SMALLEST_MODULE_MM, Format, LabelContent, lay_out
 from labels.payload import dark_runs
@@ -37,7 +37,7 @@ def render_png(label: LabelContent, form: Format, *, dpi: int = 300) -> bytes:
     draw = ImageDraw.Draw(image)
     module = int(placed.module * dots)
     if module < SMALLEST_MODULE_MM * dots:
-        raise TooLong(
+        raise TooCoarse(
             "{dpi} dots an inch are too coarse for the symbol on this size of label",
             dpi=dpi,
         )

@@ -14,7 +14,7 @@ from app.models import LabelCodeRow, LogEntryRow
 from app.queries.labels import LabelSubject, PrintRun, get_print_run, list_labels
 from app.services.access import Actor
 from app.services.claims import OPEN_STATES
-from app.services.errors import refuse
+from app.services.errors import Refused, refuse
 from app.services.facts import Fact
 from app.services.keys import KeyRing
 from app.services.posting import Receipt, post
@@ -22,7 +22,7 @@ from app.services.recording import Doors, record, require_right
 from app.services.rules import SHANGHAI, get_material
 from app.services.signing import seal_facts
 from labels.codes import code_from_bytes, code_sha256, format_code, new_code
-from labels.errors import LabelError
+from labels.errors import CannotSet, LabelError, TooCoarse, TooFine, TooLong
 from labels.fonts import missing
 from labels.layout import FORMATS, Format, LabelContent, lay_out
 from labels.payload import address_line, label_url
@@ -192,7 +192,41 @@ def setting() -> Iterator[None]:
     try:
         yield
     except LabelError as error:
-        raise refuse("format", error.message, **error.values) from error
+        raise _worded(error) from error
+
+
+def _worded(error: LabelError) -> Refused:
+    """What is wrong, in a sentence that pages have in both languages."""
+    match error:
+        case CannotSet():
+            return refuse(
+                "format",
+                "the font of the labels has no {characters} ({points}), in {text}: "
+                "give a label name without it",
+                **error.values,
+            )
+        case TooFine():
+            return refuse(
+                "format",
+                "the address {text} makes a symbol too fine for this size: "
+                "choose a larger one",
+                **error.values,
+            )
+        case TooCoarse():
+            return refuse(
+                "format",
+                "{dpi} dots an inch are too coarse for the symbol on this size: "
+                "choose a larger one, or more dots",
+                **error.values,
+            )
+        case TooLong():
+            return refuse(
+                "format",
+                "{text} does not fit on this size: choose a larger one, or give a "
+                "shorter label name",
+                **error.values,
+            )
+    return refuse("format", "{reason}", reason=str(error))
 
 
 def void_label(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from html import unescape
@@ -18,6 +18,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from PIL import Image
 
+from app.errors import localise
 from app.queries.labels import (
     get_print_run,
     get_subject,
@@ -26,9 +27,16 @@ from app.queries.labels import (
 )
 from app.services.errors import Forbidden, Refused, RepeatMismatch
 from app.services.fact_ids import new_fact_id
-from app.services.label_issuing import LabelWish, content_of, issue_labels, specimen
+from app.services.label_issuing import (
+    LabelWish,
+    content_of,
+    issue_labels,
+    setting,
+    specimen,
+)
 from app.services.tokens import make_token
 from labels.codes import code_sha256, format_code, new_code
+from labels.layout import FORMATS, LabelContent, lay_out
 from labels.payload import parse_payload
 from tests.labelled import PROFILE, SMELTER, YARD, claim_lot, grow_chain, person
 from tests.people import add_person, close, csrf_token, make_app, sign_in
@@ -283,6 +291,40 @@ def test_labels_of_a_claim_that_has_ended_are_not_printed_again(
     assert "sheet.pdf" not in page.text
     for name in ("sheet.pdf", "1.svg", "1.png"):
         assert clerk.get(f"/labels/{index}/{name}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("fault", "zh"),
+    [
+        (lambda: lay_out_named("𠮷田"), "标签字体缺字 𠮷（U+20BB7）"),
+        (lambda: lay_out_named("示例" * 80), "此尺寸放不下"),
+    ],
+)
+def test_what_cannot_be_printed_is_told_in_the_language_of_the_page(
+    app: APIFlask, fault: Callable[[], None], zh: str
+) -> None:
+    with pytest.raises(Refused) as caught, setting():
+        fault()
+
+    with app.test_request_context("/?lang=zh"):
+        assert zh in localise(caught.value.faults[0])
+
+
+def lay_out_named(maker: str) -> None:
+    plain = LabelContent(
+        url=f"{BASE}/V/000000000000",
+        address="remelt.example/v/0000-0000-0000",
+        title_zh="铝锭",
+        title_en="Aluminium ingot",
+        net="12 kg",
+        share="",
+        basis_zh="未作再生含量声明",
+        basis_en="No recycled-content claim is made",
+        lot="0000-0000-0000",
+        maker=maker,
+        made_on="2026-03-05",
+    )
+    lay_out(plain, FORMATS["60x40"])
 
 
 def test_a_preview_shows_the_label_and_issues_nothing(
