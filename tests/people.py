@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from apiflask import APIFlask
 from flask.testing import FlaskClient
@@ -22,7 +23,11 @@ TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
 
 
 def make_app(
-    engine: Engine, data_dir: Path, *, base_url: str = "http://127.0.0.1:8000"
+    engine: Engine,
+    data_dir: Path,
+    *,
+    base_url: str = "http://127.0.0.1:8000",
+    log_readers: Literal["members", "public"] = "members",
 ) -> APIFlask:
     """The application over a migrated database."""
     app = create_app(
@@ -32,6 +37,7 @@ def make_app(
             secret_key="k" * 32,
             key_encryption_key=bytes(range(32)),
             base_url=base_url,
+            log_readers=log_readers,
         )
     )
     app.testing = True

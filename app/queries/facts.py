@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -73,6 +73,16 @@ def list_entries(
     if fact_type is not None:
         wanted = wanted.where(LogEntryRow.type == fact_type)
     return [_view(session, row, reader) for row in session.scalars(wanted)]
+
+
+def count_entries(
+    session: Session, reader: Reader, fact_type: str | None = None
+) -> int:
+    """How many entries the caller may read."""
+    wanted = _readable(reader).with_only_columns(func.count(LogEntryRow.entry_index))
+    if fact_type is not None:
+        wanted = wanted.where(LogEntryRow.type == fact_type)
+    return session.scalar(wanted) or 0
 
 
 def get_entry_view(session: Session, reader: Reader, index: int) -> EntryView:

@@ -72,23 +72,21 @@ def list_facilities(
     return [FacilityView(row, scales.get(row.id, []), entry_of(row.id)) for row in rows]
 
 
-def list_keys(session: Session, organisation_id: int) -> list[KeyView]:
-    """Keys of an organisation, the newest first."""
-    rows = list(
-        session.scalars(
-            select(SigningKeyRow)
-            .where(SigningKeyRow.organisation_id == organisation_id)
-            .order_by(SigningKeyRow.number.desc())
-        )
+def list_keys(session: Session, organisation_id: int | None = None) -> list[KeyView]:
+    """Keys, the newest first; None for those of every organisation."""
+    wanted = select(SigningKeyRow, SealedKeyRow.key_name).outerjoin(
+        SealedKeyRow, SealedKeyRow.key_name == SigningKeyRow.key_name
     )
-    names = [row.key_name for row in rows]
-    sealed = set(
-        session.scalars(
-            select(SealedKeyRow.key_name).where(SealedKeyRow.key_name.in_(names))
-        )
-    )
-    newest = next((name for name in names if name in sealed), None)
-    return [KeyView(row, entry_of(row.id), row.key_name == newest) for row in rows]
+    if organisation_id is not None:
+        wanted = wanted.where(SigningKeyRow.organisation_id == organisation_id)
+    views: list[KeyView] = []
+    signing: set[int] = set()
+    for key, sealed in session.execute(wanted.order_by(SigningKeyRow.id.desc())):
+        signs = sealed is not None and key.organisation_id not in signing
+        if signs:
+            signing.add(key.organisation_id)
+        views.append(KeyView(key, entry_of(key.id), signs))
+    return views
 
 
 def list_organisations(session: Session) -> list[OrganisationView]:

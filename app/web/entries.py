@@ -9,14 +9,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from apiflask import APIBlueprint
-from flask import Flask, current_app, render_template, request
+from flask import Flask, current_app, render_template
 from flask import Response as FlaskResponse
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.config import Settings
 from app.db import reading
 from app.queries.errors import NotFound
-from app.queries.facts import EntryView, Reader, get_entry_view, list_entries
+from app.queries.facts import (
+    EntryView,
+    Reader,
+    count_entries,
+    get_entry_view,
+    list_entries,
+)
 from app.queries.log import DatabaseTiles, find_checkpoint, find_covering, get_head
 from app.queries.registers import (
     entries_of_leaves,
@@ -26,6 +33,7 @@ from app.queries.registers import (
 from app.security import find_actor, reader_for, require_sign_in
 from app.services.facts import FACT_TYPES, parse_at
 from app.web.entry_words import sentence, type_name
+from app.web.lists import asked_choice, asked_key
 from app.web.numbers import instant
 from ledger import ProofFile, format_proof_file, prove_inclusion
 
@@ -56,20 +64,30 @@ def moment(at: str) -> str:
 def show_entries() -> str:
     """The newest entries that the reader may read, and how far the log has come."""
     reader = reader_for(find_actor())
-    kind = request.args.get("type", "")
-    before = request.args.get("before", type=int)
+    kind = asked_choice("type", FACT_TYPES)
+    before, after = asked_key("before"), asked_key("after")
     with reading() as session:
         head = get_head(session)
         checkpoint = find_checkpoint(session)
-        # Walked backwards: a page of entries below ``before``
-        views = list_entries(
-            session,
-            reader,
-            before=head.size if before is None else max(0, min(before, head.size)),
-            limit=PAGE,
-            fact_type=kind if kind in FACT_TYPES else None,
-        )
+        if after is not None:
+            views = list_entries(
+                session, reader, after=after, limit=PAGE + 1, fact_type=kind
+            )[::-1]
+        else:
+            views = list_entries(
+                session,
+                reader,
+                before=head.size if before is None else before,
+                limit=PAGE + 1,
+                fact_type=kind,
+            )
+        more = len(views) > PAGE
+        if more:
+            views = views[1:] if after is not None else views[:-1]
+        count = count_entries(session, reader, kind)
         people = organisations_by_code(session, [view.fact["org"] for view in views])
+    is_newer = more if after is not None else before is not None
+    is_older = more or after is not None
     return render_template(
         "entries/list.html",
         signed_in=find_actor() is not None,
@@ -80,11 +98,10 @@ def show_entries() -> str:
         covered=0 if checkpoint is None else checkpoint.size,
         types=[name for name in FACT_TYPES if name != "log.genesis"],
         chosen=kind,
+        count=count,
         everything=reader.everything,
-        older=views[-1].entry_index
-        if len(views) == PAGE and views[-1].entry_index
-        else None,
-        newer=before is not None and before < head.size,
+        older=str(views[-1].entry_index) if views and is_older else None,
+        newer=str(views[0].entry_index) if views and is_newer else None,
     )
 
 
@@ -146,10 +163,10 @@ def download_note(index: int) -> FlaskResponse:
     )
 
 
-def _get(session: object, reader: Reader, index: int) -> EntryView:
+def _get(session: Session, reader: Reader, index: int) -> EntryView:
     if index >= 2**53:
         raise NotFound("no entry {index}", index=index)
-    return get_entry_view(session, reader, index)  # type: ignore[arg-type]
+    return get_entry_view(session, reader, index)
 
 
 def _lines(value: object, path: str = "") -> list[tuple[str, str]]:

@@ -81,15 +81,24 @@ def create_facility() -> Response | tuple[str, int]:
 
 @bp.get("/keys")
 def show_keys() -> str:
-    """Signing keys of the organisation: since which entry, and who holds them."""
+    """Signing keys: since which entry, and who holds them.
+
+    Those of the organisation; the registrar, who belongs to none, sees all of them.
+    """
     actor = current_actor()
-    actor.require("manage-keys")
+    actor.require("manage-keys", "own" if actor.organisation_id else "other")
     with reading() as session:
-        keys = list_keys(session, _organisation_id(actor))
+        keys = list_keys(session, actor.organisation_id)
+        organisations = {}
+        if actor.organisation_id is None:
+            listed = list_organisations(session)
+            organisations = {one.organisation.id: one.organisation for one in listed}
+    own = actor.organisation_id is not None
     return render_template(
         "registers/keys.html",
         keys=keys,
-        platform_signs=any(one.signs for one in keys),
+        organisations=organisations,
+        platform_signs=own and any(one.signs for one in keys),
         fact_id=new_fact_id(now()),
     )
 

@@ -119,8 +119,53 @@ def test_the_register_lists_what_the_reader_may_read(app: APIFlask) -> None:
     assert "your organisation signed or is a party of" in mine
     older = auditor.get("/entries?before=5&lang=en").text
     assert older.count("<tr>") == 6
-    assert auditor.get("/entries?type=run.recorded").status_code == 200
+    runs = auditor.get("/entries?type=run.recorded&lang=en").text
+    assert f"{runs.count('<tr>') - 1} entries<" in runs
+    assert f"{mine.count('<tr>') - 1} entries<" in mine
     assert app.test_client().get("/entries").status_code == 302
+
+
+def test_the_register_pages_forth_and_back_over_the_same_entries(
+    app: APIFlask, world: World
+) -> None:
+    for _ in range(60):
+        world.sourced(
+            SMELTER,
+            code_of("FAC-S"),
+            weighing={"net_g": 10_000_000, "scale": "FAC-S-W1"},
+        )
+    client = person(app, "auditor")
+
+    def follow(page: str, way_on: str) -> str:
+        link = page.split(f'rel="{way_on}"', maxsplit=1)[0].rpartition('href="')[2]
+        return client.get(link.partition('"')[0].replace("&amp;", "&")).text
+
+    def indexes(page: str) -> list[int]:
+        return [int(one) for one in re.findall(r'lead"><a href="/entries/(\d+)"', page)]
+
+    first = client.get("/entries?lang=en").text
+    second = follow(first, "next")
+    back = follow(second, "prev")
+
+    assert 'rel="prev"' not in first
+    assert 'rel="next"' not in second
+    assert indexes(first) == indexes(back)
+    everything = indexes(first) + indexes(second)
+    assert everything == sorted(everything, reverse=True)
+    assert f"{len(everything)} entries<" in first
+    assert len(everything) == everything[0] + 1
+
+
+def test_a_public_log_is_read_without_an_account(world: World, tmp_path: Path) -> None:
+    grow_chain(world)
+    world.checkpoint()
+    app = make_app(world.engine, tmp_path, log_readers="public")
+    visitor = app.test_client()
+
+    for address in ("/entries", "/entries/20", "/entries/20/proof"):
+        assert visitor.get(address).status_code == 200
+    assert "Confidential" not in visitor.get("/entries/20?lang=en").text
+    close(app)
 
 
 def test_an_entry_shows_its_fact_and_its_proof_verifies(
@@ -179,6 +224,9 @@ def test_keys_say_who_holds_them(app: APIFlask) -> None:
 
     assert "the platform, encrypted" in page
     assert person(app, "recycler", SMELTER).get("/keys").status_code == 403
+    of_all = person(app, "registrar").get("/keys?lang=en").text
+    assert of_all.count("the platform, encrypted") == 4
+    assert "Register another key" not in of_all
 
 
 def test_another_key_of_the_platform_is_registered_once_and_signs_from_then_on(
