@@ -56,10 +56,17 @@ def find_charge(recipe: Recipe, stock: Stock, day: date) -> Charge | None:
     if not any(group.needed for group in recipe.groups):
         missing_g = full_g - sum(wanted.values())
         for group in recipe.groups:
+            if group.at_most:
+                continue
             spare_g = stock.available_g(group.materials, day) - wanted[group]
             more_g = max(0, min(spare_g, missing_g))
             wanted[group] += more_g
             missing_g -= more_g
+    for group in recipe.groups:
+        if group.at_most:
+            others_g = sum(wanted.values()) - wanted[group]
+            most_g = int(others_g * group.part / (1 - group.part))
+            wanted[group] = min(wanted[group], most_g)
     total_g = sum(wanted.values())
     oldest = stock.oldest([one for group in recipe.groups for one in group.materials])
     waited = oldest is not None and day - oldest >= PATIENCE

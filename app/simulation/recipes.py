@@ -20,11 +20,13 @@ class Group:
         materials: Any of these, in this order.
         part: Of the charge, by net mass.
         needed: Whether the run waits for it; else it is taken if it is there.
+        at_most: Whether its part is a limit: a charge is never made mostly of it.
     """
 
     materials: tuple[str, ...]
     part: float
     needed: bool = True
+    at_most: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ RECIPES = (
         "melt",
         (
             Group(("AL-SCRAP-CAST",), 0.5, False),
-            Group(("AL-SCRAP-TURNINGS",), 0.2, False),
+            Group(("AL-SCRAP-TURNINGS",), 0.2, False, at_most=True),
             Group(("AL-SHRED",), 0.3, False),
             Group(("AL-RETURNS",), 0.04, False),
         ),
@@ -162,7 +164,7 @@ RECIPES = (
             Part("AL-RETURNS", "return", (95.5, 97.0), of_metal=(0.01, 0.02)),
             Part("AL-DROSS", "by_product", (50.0, 62.0), of_net=(0.025, 0.035)),
         ),
-        (0.95, 0.972),
+        (0.958, 0.974),
         MELT_LOSS,
         25_000,
         8_000,

@@ -1,7 +1,7 @@
 """What comes in: scrap from yards and ports, shared out as the published figures say.
 
 Which metal the next load is, whether it is imported, and of which grade, is decided by
-what lags furthest behind its share: so even a short simulation has the shares of
+what lags furthest behind its share: so a year of a single chain has the shares of
 ``scrap_supply.csv``. What a load weighs and holds is drawn at random.
 """
 
