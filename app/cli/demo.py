@@ -34,7 +34,7 @@ SHOWN = {
 
 @cli.command("load")
 @click.option(
-    "--lots", default=LOTS, show_default=True, type=click.IntRange(300, 15_000)
+    "--lots", default=LOTS, show_default=True, type=click.IntRange(1000, 15_000)
 )
 @click.option(
     "--if-empty",

@@ -47,12 +47,12 @@ STATE_FILE = "demonstration.json"
 OWNER_ONLY = 0o600
 SEED = 2026
 LOTS = 3000
-UNACCEPTED_DAYS = 6
+UNACCEPTED_DAYS = 10
 LABEL_FORMAT = "a4_3x7"
 VALID, WITHDRAWN, UNCLAIMED = "valid", "withdrawn", "unclaimed"
 SHOWN = (VALID, WITHDRAWN, UNCLAIMED)
 """What a scan of each of the three labels shows."""
-LABELLED, MOST_LABELLED = ("press", "wire", "alloy", "extruder"), 3
+LABELLED, MOST_LABELLED = ("press", "wire", "alloy", "extruder", "lead"), 3
 """Whose products get labels and claims, in this order, and how many of each."""
 WITHDRAWAL = "示例：磅单复核后撤回"
 OPERATOR = Actor(0, None, None, frozenset({"registrar"}))

@@ -84,7 +84,7 @@ SITES = (
         6,
         XLSX,
     ),
-    Site("wire", "wire", "台州", "fabricator", "铜线", "wire maker", "TW", 6, XLSX),
+    Site("wire", "wire", "台州", "fabricator", "铜线", "wire maker", "TW", 6),
 )
 # Companies of one group share control and, side by side on one site, one boundary
 GROUPS = {"anode": "copper", "cathode": "copper"}

@@ -69,7 +69,7 @@ SOLD = {
 }
 EXPORTED_PART = 0.08
 # A lot waits for its buyer: on each day after these, one in two leaves
-DAYS_IN_STORE = timedelta(days=14)
+DAYS_IN_STORE = timedelta(days=21)
 LEAVES = 0.5
 KM = {"road": (80, 900), "rail": (900, 1900), "water": (400, 1600)}
 
