@@ -49,7 +49,7 @@ def simulate(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Write a year of invented recyclers as files; the same seed, the same bytes."""
+    """Write a year of invented recyclers as files; the same seed, the same rows."""
     plan = Plan.of_months(lots, seed, first_month.date(), months)
     try:
         totals = write_folder(plan, out)

@@ -222,7 +222,7 @@ def _readme(plan: Plan, totals: Totals) -> str:
 
 Every company here is invented. {totals.lots} lots, {totals.facts} facts in
 {totals.files} files, from {plan.first} to {plan.last}, seed {plan.seed}: the same
-command writes the same files.
+command writes the same rows (a spreadsheet also notes when it was made).
 
 1. Register the organisations of `organisations.json`, then the facilities of
    `facilities.json`, with their scales.
