@@ -72,13 +72,16 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
         "accesslog": None,
     }
     click.echo(f"Remelt serves {settings.base_url} on {host}:{port}", err=True)
+    parent = os.getpid()
     try:
         _Server(settings, options).run()
     finally:
-        for process in (importer, signer):
-            process.terminate()
-        for process in (importer, signer):
-            process.join(5)
+        # A worker that was forked comes by here too: the two are not its children
+        if os.getpid() == parent:
+            for process in (importer, signer):
+                process.terminate()
+            for process in (importer, signer):
+                process.join(5)
 
 
 def share_figures(data_dir: Path) -> None:

@@ -43,6 +43,7 @@ from labels.codes import BadCode, code_sha256, parse_code
 MOST_TYPED = 200
 HASH_SIZE = 32
 HEXADECIMAL = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+LABEL_ADDRESS = re.compile(r"/v/([^/?#]+)/?$", re.IGNORECASE)
 INDEX = re.compile(r"[0-9]{1,16}", re.ASCII)
 SORTS = {
     "lot": _l("Lot"),
@@ -82,7 +83,13 @@ def search() -> Response | str:
 
 
 def _last_part(text: str) -> str:
-    """What an address ends in; any other text as it is."""
+    """What an address ends in; any other text as it is.
+
+    A scanner gun types a whole address, of which the field may get the end only: the
+    first stroke of the slant is what focuses it.
+    """
+    if (label := LABEL_ADDRESS.search(text)) is not None:
+        return label[1]
     if not re.match(r"https?://", text, re.IGNORECASE):
         return text
     try:
