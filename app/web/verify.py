@@ -25,7 +25,7 @@ from app.config import Settings
 from app.db import reading
 from app.queries.errors import NotFound
 from app.queries.verdicts import Named
-from app.security import find_caller, now, reader_for
+from app.security import find_caller, limiter, now, reader_for
 from app.services.archive import policy_text
 from app.services.bundles import BundleKind, BundlePlan, plan_bundle, write_bundle
 from app.services.errors import refuse
@@ -44,6 +44,14 @@ KEPT_PAGES = 1000
 MOST_PROVINCES, MOST_MATERIALS = 3, 2
 
 
+GUESSES = "30 per minute; 600 per day"
+"""Codes that nobody issued count, by address; labels that exist do not."""
+
+
+def _found_nothing(response: Response) -> bool:
+    return bool(response.status_code == 404)  # noqa: PLR2004 - the answer to a guess
+
+
 @bp.get("/v")
 @bp.get("/V")
 def find_label() -> BaseResponse | str:
@@ -56,6 +64,7 @@ def find_label() -> BaseResponse | str:
 
 @bp.get("/v/<code>")
 @bp.get("/V/<code>", endpoint="show_label_printed")
+@limiter.limit(GUESSES, deduct_when=_found_nothing)
 def show_label(code: str) -> Response:
     """The verdict about a label, and what it rests on."""
     try:
@@ -131,6 +140,7 @@ def show_policy() -> Response:
 
 @bp.get("/v/<code>/bundle")
 @bp.get("/V/<code>/bundle", endpoint="show_bundle_printed")
+@limiter.limit(GUESSES, deduct_when=_found_nothing)
 def show_bundle(code: str) -> Response:
     """All that it takes to check the label offline, as a file.
 

@@ -432,3 +432,18 @@ def test_evidence_is_gathered_nearest_first_and_says_when_it_ends_early(
     assert part.indexes == whole.indexes[:4]
     assert whole.organisations == {code_of(f"ORG-{one}") for one in "YPS"}
     assert whole.facilities == {code_of(f"FAC-{one}") for one in "YPS"}
+
+
+def test_guessing_codes_is_slowed_down_and_labels_are_not(
+    client: FlaskClient, claimed: Labelled
+) -> None:
+    guesses = [client.get(f"/v/{new_code()}").status_code for _ in range(31)]
+
+    assert guesses[:30] == [404] * 30
+    assert guesses[30] == 429
+    another = {"REMOTE_ADDR": "192.0.2.7"}
+    good = [
+        client.get(f"/v/{claimed.code}", environ_overrides=another).status_code
+        for _ in range(40)
+    ]
+    assert set(good) == {200}
