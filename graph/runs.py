@@ -25,6 +25,7 @@ from graph.model import (
 from graph.ruler import add, cells_at
 
 PRE_CONSUMER_CELL = 4
+MIXED = "mixed"
 _COUNTED_CLASSES = (
     OriginClass.POST_CONSUMER_ELV,
     OriginClass.POST_CONSUMER,
@@ -63,7 +64,8 @@ class RunKind(StrEnum):
 
 _K = LotKind
 _ANY = frozenset(LotKind)
-_MELTED = frozenset({_K.METAL, _K.INTERMEDIATE, _K.PRODUCT})
+COUNTED_KINDS = frozenset({_K.METAL, _K.INTERMEDIATE, _K.PRODUCT})
+"""As what metal has left scrap: a run that makes such lots counts it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class RunRule:
         products: Kinds that an output of role product may have.
         melts: The metal is melted or dissolved: nothing that comes out is scrap.
         counts: Writes supply records for uncounted metal in what it makes.
+        mixes: Puts lots together or grades them anew: of the kinds that went in.
         lossless: Names no loss, and loses no metal beyond what scales can miss.
         one_input: Takes one lot.
         same_lot: Outputs are of the material and kind of the one input.
@@ -85,6 +88,7 @@ class RunRule:
     products: frozenset[LotKind] = _ANY
     melts: bool = False
     counts: bool = False
+    mixes: bool = False
     lossless: bool = False
     one_input: bool = False
     same_lot: bool = False
@@ -94,10 +98,14 @@ class RunRule:
 _PARTS = RunRule(lossless=True, one_input=True, same_lot=True)
 _MECHANICAL = RunRule(
     inputs=frozenset({_K.SCRAP}),
-    products=frozenset({_K.SCRAP, _K.INTERMEDIATE}),
+    products=frozenset({_K.SCRAP}),
 )
+# What will be melted is scrap or a return, never a by-product
 _MELTING = RunRule(
-    inputs=_ANY - {_K.PRODUCT}, products=_MELTED, melts=True, counts=True
+    inputs=_ANY - {_K.PRODUCT, _K.BY_PRODUCT},
+    products=COUNTED_KINDS,
+    melts=True,
+    counts=True,
 )
 _FORMING = RunRule(
     inputs=_ANY - {_K.BY_PRODUCT},
@@ -107,8 +115,8 @@ _FORMING = RunRule(
 RUN_RULES: dict[RunKind, RunRule] = {
     RunKind.SPLIT: _PARTS,
     RunKind.REPACK: _PARTS,
-    RunKind.BLEND: RunRule(lossless=True, one_metal=True),
-    RunKind.REGRADE: RunRule(),
+    RunKind.BLEND: RunRule(mixes=True, lossless=True, one_metal=True),
+    RunKind.REGRADE: RunRule(mixes=True),
     **dict.fromkeys(
         (
             RunKind.SORT,
@@ -267,24 +275,38 @@ def pool_run(
         net_difference_g=difference_g,
         metal_loss_g=sum(loss_cells),
         metal_loss_cells=loss_cells,
-        supply=_supply(made, outputs, pool, uncounted_in) if rule.counts else (),
+        supply=_supply(made, pool, uncounted_in) if rule.counts else (),
     )
 
 
 def output_kind(rule: RunRule, takings: Sequence[Taking], output: Output) -> LotKind:
     """Kind of an output: return by its role, a part as the whole, else its material's.
 
-    A mixture of returns is a return too: scrap is never made by mixing.
+    A mixture of returns is a return too: neither scrap nor metal is made by mixing.
     """
     if output.role is OutputRole.RETURN:
         return LotKind.RETURN
     if rule.same_lot:
         return takings[0].lot.kind
-    if output.material_kind is LotKind.SCRAP and not rule.melts:
-        kinds = {taking.lot.kind for taking in takings}
-        if kinds == {LotKind.RETURN} and rule is not RUN_RULES[RunKind.RECLASSIFY]:
+    if rule.mixes and output.role is OutputRole.PRODUCT:
+        if {taking.lot.kind for taking in takings} == {LotKind.RETURN}:
             return LotKind.RETURN
     return output.material_kind
+
+
+def kinds_allowed(rule: RunRule, takings: Sequence[Taking]) -> frozenset[LotKind]:
+    """Kinds that an output of role product may have, of what goes into this run.
+
+    Mixing changes no kind. Scrap or returns beside anything else stay a return: as
+    metal their uncounted grams would never be counted, as scrap counted ones would be
+    counted again.
+    """
+    if not rule.mixes:
+        return rule.products | {LotKind.RETURN}
+    kinds = frozenset(taking.lot.kind for taking in takings)
+    if len(kinds) > 1 and kinds & {LotKind.SCRAP, LotKind.RETURN}:
+        return frozenset({LotKind.RETURN})
+    return kinds
 
 
 def _check_flows(
@@ -324,34 +346,20 @@ def _check_flows(
             losses_g=losses_g,
             kind=kind.value,
         )
-    all_scrap = all(taking.lot.kind is LotKind.SCRAP for taking in takings)
     for output in outputs:
-        _check_output(kind, rule, takings, output, all_scrap=all_scrap)
+        _check_kind(kind, rule, takings, output)
+        _check_material(rule, takings, output)
     if kind is RunKind.RECLASSIFY:
         _check_reclassified(takings[0], outputs)
     if rule.counts:
-        _check_one_supply(outputs)
+        _check_one_supply(rule, takings, outputs)
 
 
-def _check_output(
-    kind: RunKind,
-    rule: RunRule,
-    takings: Sequence[Taking],
-    output: Output,
-    *,
-    all_scrap: bool,
+def _check_kind(
+    kind: RunKind, rule: RunRule, takings: Sequence[Taking], output: Output
 ) -> None:
     made = output_kind(rule, takings, output)
-    if output.role is OutputRole.PRODUCT and not (
-        made in rule.products or made is LotKind.RETURN
-    ):
-        raise InvalidRun(
-            "output {code} is of kind {found}: a run of kind {kind} makes {kinds}",
-            code=output.lot,
-            found=made.value,
-            kind=kind.value,
-            kinds=", ".join(sorted(rule.products)),
-        )
+    all_scrap = all(taking.lot.kind is LotKind.SCRAP for taking in takings)
     scrap_allowed = (all_scrap and not rule.melts) or kind is RunKind.RECLASSIFY
     if made is LotKind.SCRAP and not scrap_allowed:
         raise InvalidRun(
@@ -360,6 +368,27 @@ def _check_output(
             "a return",
             code=output.lot,
         )
+    if rule.same_lot:
+        allowed = frozenset({takings[0].lot.kind})
+    elif output.role is OutputRole.RETURN:
+        return
+    else:
+        allowed = kinds_allowed(rule, takings)
+        if output.role is OutputRole.BY_PRODUCT:
+            allowed |= {LotKind.BY_PRODUCT, LotKind.SCRAP}
+    if made not in allowed:
+        raise InvalidRun(
+            "output {code} is of kind {found}: a run of kind {kind} makes {kinds}",
+            code=output.lot,
+            found=made.value,
+            kind=kind.value,
+            kinds=", ".join(sorted(allowed)),
+        )
+
+
+def _check_material(
+    rule: RunRule, takings: Sequence[Taking], output: Output
+) -> None:
     if rule.same_lot and output.material != takings[0].lot.material:
         raise InvalidRun(
             "output {code} is of material {found}, expected {material}, that of the "
@@ -367,6 +396,19 @@ def _check_output(
             code=output.lot,
             found=output.material,
             material=takings[0].lot.material,
+        )
+    metals = {taking.lot.metal for taking in takings}
+    if (
+        output.role is not OutputRole.BY_PRODUCT
+        and output.metal not in metals
+        and not metals & {MIXED}
+        and output.metal != MIXED
+    ):
+        raise InvalidRun(
+            "output {code} is of {found}, but only {metals} went in",
+            code=output.lot,
+            found=output.metal,
+            metals=", ".join(sorted(metals)),
         )
 
 
@@ -386,8 +428,14 @@ def _check_reclassified(taking: Taking, outputs: Sequence[Output]) -> None:
         )
 
 
-def _check_one_supply(outputs: Sequence[Output]) -> None:
-    metals = {one.metal for one in outputs if one.role is OutputRole.PRODUCT}
+def _check_one_supply(
+    rule: RunRule, takings: Sequence[Taking], outputs: Sequence[Output]
+) -> None:
+    metals = {
+        one.metal
+        for one in outputs
+        if output_kind(rule, takings, one) in COUNTED_KINDS
+    }
     if len(metals) > 1:
         raise InvalidRun(
             "found products of the metals {metals}, expected one metal: record a run "
@@ -487,22 +535,21 @@ def _uncounted_of_returns(
 
 def _products(drawn: Sequence[tuple[Output, LotKind, Cells, Stretch]]) -> Cells:
     total = NO_CELLS
-    for output, lot_kind, cells, _ in drawn:
-        if output.role is OutputRole.PRODUCT and lot_kind is not LotKind.RETURN:
+    for _, lot_kind, cells, _ in drawn:
+        if lot_kind in COUNTED_KINDS:
             total = add(total, cells)
     return total
 
 
 def _supply(
     made: Sequence[tuple[Lot, Stretch]],
-    outputs: Sequence[Output],
     pool: Cells,
     uncounted_in: Uncounted,
 ) -> tuple[SupplyCell, ...]:
     """What the run counts: ``floor(P * S / Q)`` of each of the eight cells."""
     product = NO_CELLS
-    for (lot, _), output in zip(made, outputs, strict=True):
-        if output.role is OutputRole.PRODUCT and lot.kind is not LotKind.RETURN:
+    for lot, _ in made:
+        if lot.kind in COUNTED_KINDS:
             product = add(product, lot.cells)
     rows = []
     for n, cell in enumerate(UNCOUNTED_CELLS):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from app.intake.countries import country_code
 from app.intake.dates import Cell, parse_day, parse_instant
@@ -53,16 +53,18 @@ _INVISIBLE = re.compile(
 )
 
 Parser = Callable[[Cell], object]
+Complaint = Callable[[], BadCell]
+"""Made only where a cell is faulty: most are not."""
 
 
-def scaled(cell: Cell, places: int, unit: str | None, expected: BadCell) -> int:
+def scaled(cell: Cell, places: int, unit: str | None, expected: Complaint) -> int:
     """A number as a whole multiple of ``10**-places``.
 
     Args:
         cell: Text, with thousands separators or not, or a number.
         places: How many decimals count.
         unit: The unit that may stand behind the number in the cell.
-        expected: Raised where it is no number.
+        expected: Makes what is raised where it is no number.
 
     Raises:
         BadCell: No number, negative, another unit, or more decimals than count.
@@ -70,10 +72,10 @@ def scaled(cell: Cell, places: int, unit: str | None, expected: BadCell) -> int:
     if isinstance(cell, str):
         return _scaled_text(plain(cell), places, unit, expected)
     if isinstance(cell, bool) or not isinstance(cell, int | Decimal):
-        raise expected
+        raise expected()
     value = Decimal(cell)
     if not value.is_finite() or value.adjusted() > 30:  # noqa: PLR2004 - far too large
-        raise expected
+        raise expected()
     if value < 0:
         raise BadCell(N_("expected no negative number"))
     shifted = value.scaleb(places)
@@ -82,14 +84,14 @@ def scaled(cell: Cell, places: int, unit: str | None, expected: BadCell) -> int:
     return int(shifted)
 
 
-def _scaled_text(text: str, places: int, unit: str | None, expected: BadCell) -> int:
+def _scaled_text(text: str, places: int, unit: str | None, expected: Complaint) -> int:
     match = _NUMBER.fullmatch(text)
     if match is None:
-        raise expected
+        raise expected()
     sign, whole, part, found = match.groups()
     if found is not None and UNIT_WORDS[found.lower()] != unit:
         if unit is None:
-            raise expected
+            raise expected()
         raise BadCell(N_("expected {unit}, as the head of the column says"), unit=unit)
     if sign == "-":
         raise BadCell(N_("expected no negative number"))
@@ -101,6 +103,26 @@ def _scaled_text(text: str, places: int, unit: str | None, expected: BadCell) ->
     if len(part) > places:
         raise BadCell(N_("expected at most {places} decimals"), places=places)
     return int(whole + part.ljust(places, "0"))
+
+
+def _expected_mass(unit: str) -> BadCell:
+    return BadCell(
+        N_("expected a weight such as {one} or {other} {unit}"),
+        one=EXAMPLES[unit][0],
+        other=EXAMPLES[unit][1],
+        unit=unit,
+    )
+
+
+_EXPECTED_MASS = {unit: partial(_expected_mass, unit) for unit in UNITS}
+
+
+def _expected_percent() -> BadCell:
+    return BadCell(N_("expected a percentage such as 5.2, from 0 to 100"))
+
+
+def _expected_number() -> BadCell:
+    return BadCell(N_("expected a number such as 1250 or 1250.5"))
 
 
 def parse_mass(cell: Cell, unit: str, *, zero: bool = False) -> int:
@@ -115,13 +137,7 @@ def parse_mass(cell: Cell, unit: str, *, zero: bool = False) -> int:
     Raises:
         BadCell: It is none, below or equal to 0, or above 10^12 g.
     """
-    expected = BadCell(
-        N_("expected a weight such as {one} or {other} {unit}"),
-        one=EXAMPLES[unit][0],
-        other=EXAMPLES[unit][1],
-        unit=unit,
-    )
-    mass_g = scaled(cell, UNITS[unit], unit, expected)
+    mass_g = scaled(cell, UNITS[unit], unit, _EXPECTED_MASS[unit])
     if mass_g == 0 and not zero:
         raise BadCell(N_("expected a weight above 0"))
     if mass_g > MAX_WEIGHING_G:
@@ -139,10 +155,9 @@ def parse_percent(cell: Cell) -> int:
     Raises:
         BadCell: It is none, or has more than 4 decimals.
     """
-    expected = BadCell(N_("expected a percentage such as 5.2, from 0 to 100"))
-    ppm = scaled(cell, 4, "%", expected)
+    ppm = scaled(cell, 4, "%", _expected_percent)
     if ppm > PPM:
-        raise expected
+        raise _expected_percent()
     return ppm
 
 
@@ -152,8 +167,7 @@ def parse_quantity(cell: Cell) -> int:
     Raises:
         BadCell: It is none, negative or too large.
     """
-    expected = BadCell(N_("expected a number such as 1250 or 1250.5"))
-    thousandths = scaled(cell, 3, None, expected)
+    thousandths = scaled(cell, 3, None, _expected_number)
     if thousandths > MAX_THOUSANDTHS:
         raise BadCell(N_("expected at most {limit}"), limit=MAX_THOUSANDTHS // 1000)
     return thousandths

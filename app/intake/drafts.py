@@ -154,6 +154,14 @@ class Draft:
         return self.rows[0], None
 
 
+_COMPACT: Any = {
+    "ensure_ascii": False,
+    "sort_keys": True,
+    "separators": (",", ":"),
+}
+_encode_plain = json.JSONEncoder(**_COMPACT).encode
+
+
 def content_of(draft: Draft, names: Names) -> bytes:
     """What the file says, in canonical bytes; see the module.
 
@@ -176,9 +184,10 @@ def _canonical(value: object, name: Callable[[object], object] | None = None) ->
     For these the standard encoder writes the canonical form, at the speed that files
     of 100,000 rows need; references go through ``name``.
     """
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=name
-    ).encode()
+    encode = _encode_plain
+    if name is not None:
+        encode = json.JSONEncoder(**_COMPACT, default=name).encode
+    return encode(value).encode()
 
 
 def derive_fact_id(org: str, template: str, own_number: str, content: bytes) -> UUID:

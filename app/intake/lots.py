@@ -101,7 +101,8 @@ def make_sourced(reader: RowReader) -> list[Draft]:
 
 def _weighing(reader: RowReader) -> dict[str, Any]:
     """Gross, tare and net, which have to add up where all are given."""
-    gross_g, tare_g, net_g = (reader.get(name) for name in ("gross", "tare", "net"))
+    gross_g, tare_g = reader.get("gross"), reader.get("tare")
+    net_g = reader.get("net")
     if reader.has("gross") != reader.has("tare"):
         missing, given = ("tare", "gross") if reader.has("gross") else ("gross", "tare")
         reader.fault(

@@ -75,6 +75,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
 
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), sort_keys=True
+).encode
+
+
 class Json(TypeDecorator[Any]):
     """A small JSON value as text: the same bytes on every database."""
 
@@ -85,9 +90,7 @@ class Json(TypeDecorator[Any]):
         """Write compactly, members sorted."""
         if value is None:
             return None
-        return json.dumps(
-            value, ensure_ascii=False, separators=(",", ":"), sort_keys=True
-        )
+        return _encode(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401
         """Read back what was written."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Dialect, Table
@@ -74,21 +75,42 @@ class _Compiled:
             raise TypeError(f"cannot be prepared: {statement}")
         self.text = str(compiled)
         self._nothing = dict(compiled.params)
-        self._order = compiled.positiontup
         self._processors: dict[str, Callable[[Any], Any]] = {}
         for name, parameter in compiled.binds.items():
             process = parameter.type.dialect_impl(dialect).bind_processor(dialect)
             if process is not None:
                 self._processors[name] = process
+        self._places: list[tuple[int, Callable[[Any], Any]]] = []
+        self._fetch: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
+        if (names := compiled.positiontup) is not None:
+            self._fetch = _fetcher(names)
+            self._places = [
+                (n, self._processors[name])
+                for n, name in enumerate(names)
+                if name in self._processors
+            ]
 
     def bind(self, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - tuple or dict
         """The parameters as the driver takes them."""
-        bound = {**self._nothing, **values}
-        for name, process in self._processors.items():
-            bound[name] = process(bound[name])
-        if self._order is None:
-            return bound
-        return tuple([bound[name] for name in self._order])
+        if self._fetch is None:
+            named = {**self._nothing, **values}
+            for name, process in self._processors.items():
+                named[name] = process(named[name])
+            return named
+        try:
+            bound = list(self._fetch(values))
+        except KeyError:
+            bound = list(self._fetch({**self._nothing, **values}))
+        for place, process in self._places:
+            bound[place] = process(bound[place])
+        return tuple(bound)
+
+
+def _fetcher(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Takes the values of these names out of a mapping, all at once."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple([values[name] for name in names])
 
 
 @cache

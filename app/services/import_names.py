@@ -37,6 +37,8 @@ from app.services.journal import chunks
 from app.services.work import VOIDED
 from labels.codes import BadCode, parse_code
 
+MAKING = frozenset({"lot.sourced"})
+"""Types whose facts name no lot that is there already."""
 UNREGISTERED_SCALE = "0"
 """Named where a facility has no scale: what it weighs cannot be claimed."""
 
@@ -88,6 +90,7 @@ class ImportNames:
         asked = {
             ref.text
             for draft in drafts
+            if draft.type not in MAKING
             for ref in _refs(draft.data)
             if isinstance(ref, LotRef) and ref.code is None
         }

@@ -400,13 +400,15 @@ def balance_row(state: LotState, index: int) -> dict[str, Any]:
     }
 
 
+_NO_UNCOUNTED: dict[str, int | None] = dict.fromkeys(UNCOUNTED_COLUMNS)
+
+
 def composition(
     cells: Iterable[int], uncounted: Iterable[int] | None
 ) -> dict[str, int | None]:
     """Cells and uncounted grams as columns."""
     row: dict[str, int | None] = dict(zip(CELL_COLUMNS, cells, strict=True))
     if uncounted is None:
-        row.update(dict.fromkeys(UNCOUNTED_COLUMNS))
-    else:
-        row.update(zip(UNCOUNTED_COLUMNS, uncounted, strict=True))
+        return row | _NO_UNCOUNTED
+    row.update(zip(UNCOUNTED_COLUMNS, uncounted, strict=True))
     return row
