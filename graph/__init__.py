@@ -52,20 +52,14 @@ from graph.places import (
     release,
 )
 from graph.ruler import as_unknown, cells_at, metal_at, read, uncounted_at
-from graph.runs import (
-    RUN_RULES,
-    Output,
-    RunKind,
-    RunResult,
-    RunRule,
-    SupplyCell,
-    pool_run,
-)
+from graph.run_rules import COUNTED_KINDS, RUN_RULES, Output, RunKind, RunRule
+from graph.runs import RunResult, SupplyCell, pool_run
 from graph.shares import Shares, recycled_g, shares, upper_g
 from graph.sourcing import content_metal_g, source_lot, sourced_metal_g
 from graph.transfers import Handover, check_untouched, hand_over
 
 __all__ = [
+    "COUNTED_KINDS",
     "LEAST_METAL_G",
     "MAX_G",
     "NO_CELLS",

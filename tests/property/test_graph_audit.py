@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph import audit, ruler
+from graph import Output, RunKind, RunResult, audit, pool_run, ruler
 from graph.model import MAX_G, UNCOUNTED_CELLS, Lot, LotKind, OutputRole
-from graph.runs import Output, RunKind, RunResult, pool_run
 
 masses = st.one_of(st.integers(0, 50), st.integers(0, MAX_G // 12))
 
