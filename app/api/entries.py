@@ -7,7 +7,7 @@ from typing import Any
 from app.api import bp
 from app.db import reading
 from app.queries.facts import EntryView, get_entry_view, list_entries
-from app.queries.log import DatabaseTiles, find_covering, get_head
+from app.queries.log import DatabaseTiles, find_covering
 from app.schemas.entries import (
     EntriesIn,
     EntriesOut,
@@ -36,8 +36,6 @@ def post_entries(body: EntriesIn) -> EntriesOut:
     actor = current_actor()
     requests = parse_requests(body.facts, actor.organisation_code)
     receipts = record_mixed(doors(), keyring(), actor, requests, now())
-    with reading() as session:
-        size = get_head(session).size
     return EntriesOut(
         receipts=[
             ReceiptOut(
@@ -49,7 +47,7 @@ def post_entries(body: EntriesIn) -> EntriesOut:
             )
             for position, one in enumerate(receipts)
         ],
-        size=size,
+        size=max(one.entry_index for one in receipts) + 1,
     )
 
 

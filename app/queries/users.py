@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.models import OrganisationRow, RoleRow, TokenRow, UserRow, user_role
@@ -56,17 +57,7 @@ def get_standing(session: Session, user_id: int) -> Standing:
 
 def find_live_token(session: Session, digest: bytes, now: datetime) -> LiveToken | None:
     """The token with this digest, unless it is revoked or over, or its user left."""
-    wanted = (
-        _standings()
-        .add_columns(TokenRow.id, TokenRow.scopes, TokenRow.last_used_at)
-        .join(TokenRow, TokenRow.user_id == UserRow.id)
-        .where(
-            TokenRow.digest == digest,
-            TokenRow.revoked_at.is_(None),
-            TokenRow.expires_at > now,
-        )
-    )
-    rows = session.execute(wanted).all()
+    rows = session.execute(_live_token(), {"digest": digest, "now": now}).all()
     if not rows:
         return None
     first = rows[0]
@@ -137,6 +128,21 @@ def get_organisation_id(session: Session, code: str) -> int:
     if (organisation_id := session.scalar(wanted)) is None:
         raise NotFound("no organisation {code}", code=code)
     return organisation_id
+
+
+@cache
+def _live_token() -> Any:  # noqa: ANN401 - a select
+    """Put together once: every request of a program asks this."""
+    return (
+        _standings()
+        .add_columns(TokenRow.id, TokenRow.scopes, TokenRow.last_used_at)
+        .join(TokenRow, TokenRow.user_id == UserRow.id)
+        .where(
+            TokenRow.digest == bindparam("digest"),
+            TokenRow.revoked_at.is_(None),
+            TokenRow.expires_at > bindparam("now"),
+        )
+    )
 
 
 def _standings() -> Select[int, int | None, str, str]:

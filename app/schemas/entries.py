@@ -59,7 +59,12 @@ class ReceiptOut(Closed):
 
 
 class EntriesOut(Closed):
-    """One receipt for each fact, in the order of the request."""
+    """One receipt for each fact, in the order of the request.
+
+    Attributes:
+        receipts: In the order of the request.
+        size: A checkpoint over this many entries covers all of them.
+    """
 
     receipts: list[ReceiptOut]
     size: int

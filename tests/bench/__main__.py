@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.bench import (
     append,
+    append_http,
     auditing,
     imports,
     labels,
@@ -29,6 +30,7 @@ from tests.bench.rows import Bench, Row
 ROOT = Path(__file__).resolve().parent.parent.parent
 SUBJECTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "append": append.rows,
+    "append-http": append_http.rows,
     "auditing": auditing.rows,
     "imports": imports.rows,
     "labels": labels.rows,

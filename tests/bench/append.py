@@ -131,6 +131,7 @@ def bare(
                     row = dict(sample[name][0])
                     index = head + n + place
                     if name == "log_entry":
+                        # signs and verifies, as ours does
                         note = text + signer.sign(text)
                         row |= {
                             "entry_index": index,

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import http.client
 import multiprocessing
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from multiprocessing.pool import Pool
-from pathlib import Path
 from typing import NamedTuple
 
-from app.config import Settings
 from app.db import open_engine
 from app.schema import upgrade
 from labels.codes import code_sha256, new_code
 from tests.bench.rows import Bench, Row
+from tests.bench.serving import serving
 from tests.labelled import SMELTER, claim_lot, grow_chain
 from tests.world import World
 
@@ -55,45 +49,6 @@ def filled(url: str) -> list[str]:
     world.checkpoint()
     engine.dispose()
     return codes
-
-
-@contextmanager
-def serving(url: str, folder: Path) -> Iterator[int]:
-    """Two workers as ``remelt serve`` starts them; gives the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    settings = {
-        "REMELT_DATABASE_URL": url,
-        "REMELT_DATA_DIR": str(folder),
-        "REMELT_BASE_URL": f"http://127.0.0.1:{port}",
-    }
-    Settings.from_env(os.environ | settings)  # makes the secrets, once for both workers
-    command = [
-        *(sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"),
-        *("--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"),
-        *("--log-level", "error", "wsgi:app"),
-    ]
-    server = subprocess.Popen(command, env=os.environ | settings)
-    try:
-        _await(port)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _await(port: int) -> None:
-    for _ in range(300):
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("the server did not start")
 
 
 def load(work: tuple[int, Sequence[str], float]) -> Load:

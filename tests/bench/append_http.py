@@ -1,0 +1,101 @@
+"""Append over HTTP: one fact a request, beside a request that records nothing.
+
+Both are authenticated by a token, have the same size and come from the same client
+over the same kept-alive connections; the plain one is turned down once it is parsed.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+
+from app.db import open_engine
+from app.models import OrganisationRow
+from app.services.tokens import make_token
+from app.services.users import add_user
+from tests.bench.append import facts_of, world_over
+from tests.bench.rows import Bench, Row
+from tests.bench.serving import serving
+from tests.world import World
+
+CONNECTIONS = 4
+REQUESTS, REQUESTS_SMALL = 2_000, 400
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    """Requests a second on both databases."""
+    count = REQUESTS_SMALL if bench.small else REQUESTS
+    for name, url in bench.databases():
+        engine = open_engine(url)
+        world, org, site = world_over(engine)
+        token = _token(world, org)
+        facts = [
+            {"id": one.id, "type": one.type, "at": one.at_text, "data": dict(one.data)}
+            for one in facts_of(world, org, site, count + 100)
+        ]
+        bodies = [json.dumps({"facts": [one]}).encode() for one in facts]
+        engine.dispose()
+        empty = b'{"facts": []}'.ljust(len(bodies[0]))
+        with serving(url, bench.folder / name) as port:
+            _posted(port, token, bodies[:100], 201)
+            _posted(port, token, [empty] * 100, 422)
+            bare = _posted(port, token, [empty] * count, 422)
+            ours = _posted(port, token, bodies[100:], 201)
+        yield Row(
+            f"append over HTTP, one fact a request ({name})",
+            bare,
+            ours,
+            "requests/s",
+            ">= 0.5",
+            f"{CONNECTIONS} connections; bare: the same without a fact",
+        )
+
+
+def _token(world: World, org: str) -> str:
+    now = datetime.now(UTC)
+    with world.transaction() as session:
+        key = session.scalar(
+            select(OrganisationRow.id).where(OrganisationRow.code == org)
+        )
+        user = add_user(
+            session,
+            email="bench@example.org",
+            name="示例 bench",
+            password="four lorries before noon",
+            roles=["recycler"],
+            organisation_id=key,
+            now=now,
+        )
+        return make_token(
+            session,
+            user.id,
+            name="bench",
+            scopes=["record"],
+            expires_at=now + timedelta(days=1),
+            now=now,
+        )[1]
+
+
+def _posted(port: int, token: str, bodies: Sequence[bytes], status: int) -> float:
+    """Requests a second."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connections = [
+        http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        for _ in range(CONNECTIONS)
+    ]
+    start = time.perf_counter()
+    for n in range(0, len(bodies), CONNECTIONS):
+        some = bodies[n : n + CONNECTIONS]
+        for connection, body in zip(connections, some, strict=False):
+            connection.request("POST", "/api/v1/entries", body, headers)
+        for connection, _ in zip(connections, some, strict=False):
+            answer = connection.getresponse()
+            text = answer.read()
+            if answer.status != status:
+                raise RuntimeError(f"{answer.status}: {text[:300]!r}")
+    return len(bodies) / (time.perf_counter() - start)
