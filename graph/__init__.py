@@ -56,7 +56,7 @@ from graph.run_rules import COUNTED_KINDS, RUN_RULES, Output, RunKind, RunRule
 from graph.runs import RunResult, SupplyCell, pool_run
 from graph.shares import Shares, recycled_g, shares, upper_g
 from graph.sourcing import content_metal_g, source_lot, sourced_metal_g
-from graph.transfers import Handover, check_untouched, hand_over
+from graph.transfers import Handover, check_untouched, hand_over, is_untouched
 
 __all__ = [
     "COUNTED_KINDS",
@@ -106,6 +106,7 @@ __all__ = [
     "free_g",
     "free_stretches",
     "hand_over",
+    "is_untouched",
     "metal_at",
     "metal_tolerance_g",
     "mpe_in_service_g",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from graph.errors import InvalidTransfer
 from graph.model import Lot, Position, Taking
+from graph.places import free_g
 from graph.ruler import read
 
 
@@ -26,13 +27,18 @@ class Handover:
     position: Position
 
 
+def is_untouched(position: Position) -> bool:
+    """Whether nothing of a lot is taken, what was given back included, or claimed."""
+    return free_g(position) == position.goes_on_g and not position.claimed
+
+
 def check_untouched(position: Position) -> None:
     """Refuse to let a lot travel of which something was taken or claimed.
 
     Raises:
         InvalidTransfer: It was.
     """
-    if position.placed_to_g:
+    if free_g(position) != position.goes_on_g:
         raise InvalidTransfer(
             "something was taken from the lot: split off what is to travel first"
         )

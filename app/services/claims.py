@@ -14,6 +14,8 @@ ACTIVE, WITHDRAWN = "active", "withdrawn"
 METHOD = "1"
 """Version of the method by which shares are worked out: design section 6, ruler."""
 RULE_SET = "base"
+ROUNDED_AWAY_PPM = 2
+"""What three parts of a share can lose by being rounded down, each by itself."""
 OPEN_STATES = ("active", "affected", "corrected")
 
 
@@ -113,6 +115,14 @@ def _check_figures(fact: Fact, claimable: Claimable) -> None:
                 claimed=claimed,
                 bears=bears,
             )
+    parts_ppm = sum(split.values())
+    if not parts_ppm <= data["share_ppm"] <= parts_ppm + ROUNDED_AWAY_PPM:
+        raise refuse(
+            "data.split_ppm",
+            "the parts add up to {found} ppm, expected the share, {share} ppm",
+            found=parts_ppm,
+            share=data["share_ppm"],
+        )
     if data["upper_ppm"] < found.upper_ppm:
         raise refuse(
             "data.upper_ppm",

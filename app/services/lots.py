@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from app.models import (
     DeliveryRow,
+    LogEntryRow,
     LotAliasRow,
     LotRevisionRow,
     LotRow,
     TakingRow,
+    entry_of,
     row_id,
 )
 from app.services.errors import refuse
@@ -28,6 +33,7 @@ from app.services.work import (
 )
 from graph import (
     NO_CELLS,
+    PPM,
     Lot,
     OriginClass,
     Position,
@@ -38,6 +44,7 @@ from graph import (
     source_lot,
     sourced_metal_g,
 )
+from ledger import parse_entry
 
 
 def post_sourced(work: Work, fact: Fact, index: int) -> None:
@@ -108,6 +115,7 @@ def post_sourced(work: Work, fact: Fact, index: int) -> None:
         source=data["source"],
         run_id=None,
         claim_block=claim_block,
+        sourcing=data,
     )
     add_lot(work, state, fact, index, aliases=aliases)
 
@@ -184,7 +192,8 @@ def check_aliases(
 def post_assayed(work: Work, fact: Fact, index: int) -> None:
     """``lot.assayed``: content from this index on, if the lot is untouched.
 
-    The content is that of the lot less the moisture that the assay names.
+    A laboratory finds the content of clean metal: foreign matter stays off as it was
+    when the lot came in, and so does moisture, unless the assay names its own.
 
     Raises:
         Refused: The lot is not there, not sourced, or something was taken or claimed.
@@ -210,10 +219,21 @@ def post_assayed(work: Work, fact: Fact, index: int) -> None:
             "expected the content of {metal}, the metal of the lot",
             metal=lot.metal,
         )
+    sourcing = state.sourcing or read_sourcing(work.session, state.id)
+    moisture_ppm = data.get("moisture_ppm", sourcing.get("moisture_ppm", 0))
+    foreign_ppm = sourcing.get("foreign_ppm", 0)
+    if moisture_ppm + foreign_ppm > PPM:
+        raise refuse(
+            "data.moisture_ppm",
+            "found {moisture_ppm} ppm, but {foreign_ppm} ppm of the lot are foreign "
+            "matter already",
+            moisture_ppm=moisture_ppm,
+            foreign_ppm=foreign_ppm,
+        )
     metal_g = sourced_metal_g(
         lot.net_g,
-        moisture_ppm=data.get("moisture_ppm", 0),
-        foreign_ppm=0,
+        moisture_ppm=moisture_ppm,
+        foreign_ppm=foreign_ppm,
         content_ppm=content_ppm,
     )
     cells = rescaled(lot, metal_g)
@@ -230,6 +250,15 @@ def post_assayed(work: Work, fact: Fact, index: int) -> None:
     state.lot = replace(lot, metal_g=metal_g, cells=cells)
     state.revision_id = revision_id
     work.touch(state, index)
+
+
+def read_sourcing(session: Session, lot_id: int) -> Mapping[str, Any]:
+    """What the entry says that brought a lot in."""
+    note = session.scalars(
+        select(LogEntryRow.note).where(LogEntryRow.entry_index == entry_of(lot_id))
+    ).one()
+    data: Mapping[str, Any] = parse_entry(note).fact["data"]
+    return data
 
 
 def rescaled(lot: Lot, metal_g: int) -> tuple[int, ...]:

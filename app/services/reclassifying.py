@@ -12,9 +12,15 @@ from app.models import (
     RunFlowRow,
 )
 from app.services.errors import refuse
+from app.services.generating import GeneratingRun
 from app.services.rules import rule
-from app.services.work import Facility, LotState, Organisation, Work
-from graph import PPM
+from app.services.work import (
+    Facility,
+    LotState,
+    Organisation,
+    Work,
+)
+from graph import COUNTED_KINDS, PPM, RUN_RULES, LotKind, RunKind
 
 FIELD = "data.inputs.0.lot"
 
@@ -28,8 +34,8 @@ def check_origin_of_returns(
 ) -> None:
     """Only whole, untouched returns of a boundary under other control become scrap.
 
-    They need a generating run that made a product, and returns above the band of its
-    process keep their classes.
+    They need a generating run that made a product, whichever parts they were split
+    into since; returns above the band of its process keep their classes.
 
     Raises:
         Refused: One of these is not so.
@@ -51,9 +57,15 @@ def check_origin_of_returns(
             "comes from",
             code=lot.code,
         )
-    made = work.runs_of_batch.get(state.run_id) or _generating_run(work, state.run_id)
-    made_at, made_by, product_g, returns_g, input_g = made
-    boundary, made_by_group = _boundary(work, made_at)
+    made = _generating_run(work, state.run_id)
+    if made is None:
+        raise refuse(
+            FIELD,
+            "lot {code} is a part of stock that no run made: nothing shows which "
+            "process it comes from",
+            code=lot.code,
+        )
+    boundary, made_by_group = _boundary(work, made.facility_id)
     if boundary == facility.boundary_code:
         raise refuse(
             FIELD,
@@ -61,24 +73,26 @@ def check_origin_of_returns(
             code=lot.code,
         )
     group = organisation.control_group
-    if made_by == organisation.id or (group is not None and made_by_group == group):
+    if made.organisation_id == organisation.id or (
+        group is not None and made_by_group == group
+    ):
         raise refuse(
             FIELD,
             "lot {code} arose under the same control: it flows, but is no scrap",
             code=lot.code,
         )
-    if not product_g:
+    if not made.product_g or not RUN_RULES[RunKind(made.kind)].counts:
         raise refuse(
             FIELD, "the run that made lot {code} made no product", code=lot.code
         )
-    if returns_g * PPM > input_g * rule("most_returns_ppm"):
+    if made.returns_g * PPM > made.input_g * rule("most_returns_ppm"):
         raise refuse(
             FIELD,
             "the run that made lot {code} had {returns_g} g of returns from "
             "{input_g} g: above the band of its process they keep their classes",
             code=lot.code,
-            returns_g=returns_g,
-            input_g=input_g,
+            returns_g=made.returns_g,
+            input_g=made.input_g,
         )
 
 
@@ -93,12 +107,22 @@ def _boundary(work: Work, facility_id: int) -> tuple[str, str | None]:
     return row.boundary_code, row.control_group
 
 
-def _generating_run(work: Work, run_id: int) -> tuple[int, int, int, int, int]:
-    """Facility and maker, and grams of product, returns and inputs of a lot's run."""
+def _generating_run(work: Work, run_id: int | None) -> GeneratingRun | None:
+    """The process that a lot comes from: parts come from where the whole did."""
+    while run_id is not None:
+        made = work.runs_of_batch.get(run_id) or _stored_run(work, run_id)
+        if not RUN_RULES[RunKind(made.kind)].same_lot:
+            return made
+        run_id = made.part_of_run_id
+    return None
+
+
+def _stored_run(work: Work, run_id: int) -> GeneratingRun:
     run = work.session.execute(
         select(
             ProcessRunRow.facility_id,
             ProcessRunRow.organisation_id,
+            ProcessRunRow.kind,
             ProcessRunRow.net_in_g,
         ).where(ProcessRunRow.id == run_id)
     ).one()
@@ -111,11 +135,19 @@ def _generating_run(work: Work, run_id: int) -> tuple[int, int, int, int, int]:
             .group_by(LotRow.kind)
         )
     }
-    product_g = sum(made.get(kind, 0) for kind in ("product", "metal", "intermediate"))
-    return (
-        run.facility_id,
-        run.organisation_id,
-        product_g,
-        made.get("return", 0),
-        run.net_in_g,
+    whole = None
+    if RUN_RULES[RunKind(run.kind)].same_lot:
+        whole = work.session.scalar(
+            select(LotRow.run_id)
+            .join(RunFlowRow, RunFlowRow.lot_id == LotRow.id)
+            .where(RunFlowRow.run_id == run_id, RunFlowRow.net_g < 0)
+        )
+    return GeneratingRun(
+        facility_id=run.facility_id,
+        organisation_id=run.organisation_id,
+        kind=run.kind,
+        product_g=sum(made.get(kind.value, 0) for kind in COUNTED_KINDS),
+        returns_g=made.get(LotKind.RETURN.value, 0),
+        input_g=run.net_in_g,
+        part_of_run_id=whole,
     )

@@ -9,13 +9,16 @@ from typing import Any
 from app.models import ProcessRunRow, RunFlowRow, SupplyRecordRow, row_id
 from app.services.errors import refuse
 from app.services.facts import Fact, parse_at
+from app.services.generating import GeneratingRun
 from app.services.lots import add_lot, add_taking, check_aliases
 from app.services.reclassifying import check_origin_of_returns
 from app.services.rules import Material, get_material, month_of, rule, rules
-from app.services.weighing import division_for
+from app.services.run_bands import check_ceilings, find_unusual
+from app.services.weighing import check_load, division_for
 from app.services.work import HELD, Facility, LotState, Work
 from graph import (
-    Finding,
+    COUNTED_KINDS,
+    RUN_RULES,
     LotKind,
     Output,
     OutputRole,
@@ -24,8 +27,6 @@ from graph import (
     RunResult,
     Taking,
     beyond_month,
-    check_yield,
-    claimable_load,
     common,
     content_metal_g,
     metal_tolerance_g,
@@ -65,6 +66,7 @@ def post_run(work: Work, fact: Fact, index: int) -> None:
     takings, places = _take(states, data["inputs"])
     outputs, materials = _outputs(work, facility, data["outputs"])
     result = _pool(facility, kind, takings, outputs, data)
+    check_ceilings(kind, takings, result)
     month = _check_month(work, fact, facility, outputs, result)
     # Nothing above has changed anything: from here on nothing is refused
     work.add_to_month(*month, index)
@@ -75,10 +77,11 @@ def post_run(work: Work, fact: Fact, index: int) -> None:
         _consume_claims(work, state, taking, position, index)
         add_taking(work, state, taking, index, run_id=run_id)
         _flow(work, run_id, state.id, -taking.net_g, taking.metal_g)
-    _make_lots(work, fact, facility, result, index)
-    work.runs_of_batch[run_id] = _kinds_made(facility, result)
+    block = states[0].claim_block if RUN_RULES[kind].same_lot else None
+    _make_lots(work, fact, facility, result, block, index)
+    work.runs_of_batch[run_id] = _generating(facility, kind, states, result)
     _write_run(work, fact, facility, kind, materials, takings, result, index)
-    _write_supply(work, fact, facility, outputs, result, index)
+    _write_supply(work, fact, facility, result, index)
 
 
 def _input(
@@ -226,14 +229,19 @@ def _consume_claims(
 
 
 def _make_lots(
-    work: Work, fact: Fact, facility: Facility, result: RunResult, index: int
+    work: Work,
+    fact: Fact,
+    facility: Facility,
+    result: RunResult,
+    block: str | None,
+    index: int,
 ) -> None:
+    """Write the lots; parts cannot be claimed where the whole could not."""
     organisation = work.organisation(fact.org)
     run_id = row_id(index)
     for n, ((lot, stretch), flow) in enumerate(
         zip(result.lots_made, fact.data["outputs"], strict=True)
     ):
-        light = not claimable_load(lot.net_g, division_for(facility, lot.net_g))
         state = LotState(
             id=row_id(index, n),
             lot=lot,
@@ -245,7 +253,7 @@ def _make_lots(
             made_by_id=organisation.id,
             source=None,
             run_id=run_id,
-            claim_block="load_too_small" if light and facility.scales else None,
+            claim_block=block or check_load(facility, lot.net_g),
         )
         add_lot(
             work,
@@ -258,21 +266,21 @@ def _make_lots(
         _flow(work, run_id, state.id, lot.net_g, lot.metal_g)
 
 
-def _kinds_made(
-    facility: Facility, result: RunResult
-) -> tuple[int, int, int, int, int]:
-    product_g = returns_g = 0
-    for lot, _ in result.lots_made:
-        if lot.kind is LotKind.RETURN:
-            returns_g += lot.net_g
-        elif lot.kind in (LotKind.PRODUCT, LotKind.METAL, LotKind.INTERMEDIATE):
-            product_g += lot.net_g
-    return (
-        facility.id,
-        facility.organisation_id,
-        product_g,
-        returns_g,
-        result.net_in_g,
+def _generating(
+    facility: Facility,
+    kind: RunKind,
+    states: Sequence[LotState],
+    result: RunResult,
+) -> GeneratingRun:
+    made = [lot for lot, _ in result.lots_made]
+    return GeneratingRun(
+        facility_id=facility.id,
+        organisation_id=facility.organisation_id,
+        kind=kind.value,
+        product_g=sum(lot.net_g for lot in made if lot.kind in COUNTED_KINDS),
+        returns_g=sum(lot.net_g for lot in made if lot.kind is LotKind.RETURN),
+        input_g=result.net_in_g,
+        part_of_run_id=states[0].run_id if RUN_RULES[kind].same_lot else None,
     )
 
 
@@ -294,7 +302,7 @@ def _write_run(
     index: int,
 ) -> None:
     data = fact.data
-    findings = _findings(kind, materials, takings, result)
+    findings = find_unusual(kind, materials, takings, result)
     work.add_row(
         ProcessRunRow,
         {
@@ -321,45 +329,14 @@ def _write_run(
     )
 
 
-def _findings(
-    kind: RunKind,
-    materials: Sequence[Material],
-    takings: Sequence[Taking],
-    result: RunResult,
-) -> list[Finding]:
-    """Faults that do not stop the run: a yield outside its usual band, a gain."""
-    findings = []
-    metal_in_g = sum(taking.metal_g for taking in takings)
-    metal_out_g = sum(lot.metal_g for lot, _ in result.lots_made)
-    for band in rules()["yield_bands"]:
-        if band["kind"] == kind.value and band["metal"] == materials[0].metal:
-            on_net = band["basis"] == "mass charged"
-            base_g = result.net_in_g if on_net else metal_in_g
-            found = check_yield(base_g, metal_out_g, band["low_ppm"], band["high_ppm"])
-            if found is not None:
-                findings.append(found)
-    if result.gain_unknown_g:
-        findings.append(
-            Finding(
-                "metal_gain",
-                "{gain_g} g of metal more came out than went in: counted as unknown",
-                {"gain_g": result.gain_unknown_g},
-            )
-        )
-    return findings
-
-
 def _write_supply(
     work: Work,
     fact: Fact,
     facility: Facility,
-    outputs: Sequence[Output],
     result: RunResult,
     index: int,
 ) -> None:
-    metal = next(
-        (one.metal for one in outputs if one.role is OutputRole.PRODUCT), "mixed"
-    )
+    metals = [lot.metal for lot, _ in result.lots_made if lot.kind in COUNTED_KINDS]
     flow = "direct_use" if facility.kind == "fabricator" else "recycled_output"
     for cell in result.supply:
         work.add_row(
@@ -371,7 +348,7 @@ def _write_supply(
                 "sign": 1,
                 "month": month_of(fact.at),
                 "province": facility.province,
-                "metal": metal,
+                "metal": metals[0],
                 "flow": flow,
                 "origin_class": cell.origin_class.value,
                 "imported": cell.imported,

@@ -68,6 +68,18 @@ def division_for(facility: Facility, load_g: int) -> int:
     return rule("default_scale_e_g")
 
 
+def check_load(facility: Facility, load_g: int) -> str | None:
+    """Why what a run made cannot be claimed for its weight, if so.
+
+    Returns:
+        None, ``no_scale`` or ``load_too_small``.
+    """
+    if not facility.scales:
+        return "no_scale"
+    light = not claimable_load(load_g, division_for(facility, load_g))
+    return "load_too_small" if light else None
+
+
 def weighing_error_squared(facility: Facility, weighing: Mapping[str, Any]) -> int:
     """Square of what the scale of a weighing can miss, in grams squared."""
     scale = find_scale(facility, weighing["scale"])

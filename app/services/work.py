@@ -29,7 +29,8 @@ from app.models import (
 )
 from app.queries.prepared import insert_rows
 from app.services.errors import refuse
-from graph import Lot, Position
+from app.services.generating import GeneratingRun
+from graph import Lot, Position, is_untouched
 
 HELD, IN_TRANSIT, VOIDED, QUARANTINED = "held", "in_transit", "voided", "quarantined"
 
@@ -86,11 +87,12 @@ class LotState:
     transfer_id: int | None = None
     received_index: int | None = None
     claims: tuple[int, ...] = ()
+    sourcing: Mapping[str, Any] | None = None
 
     @property
     def untouched(self) -> bool:
-        """Nothing was ever placed on it, and nothing is claimed."""
-        return self.position.placed_to_g == 0 and not self.position.claimed
+        """Nothing of it is taken, and nothing is claimed."""
+        return is_untouched(self.position)
 
 
 @dataclass(slots=True)
@@ -140,8 +142,7 @@ class Work:
         self.facilities_with_runs: set[int] = set()
         self.own_numbers: set[tuple[int, str]] = set()
         self.run_codes: set[str] = set()
-        # Facility, maker, and net grams of products, returns and inputs, by run
-        self.runs_of_batch: dict[int, tuple[int, int, int, int, int]] = {}
+        self.runs_of_batch: dict[int, GeneratingRun] = {}
         self.label_digests: set[bytes] = set()
         self.voided_labels: set[int] = set()
         self.voided: set[int] = set()
