@@ -9,11 +9,13 @@ driver as text. It stays one definition: nothing here writes SQL.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Dialect, Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
@@ -58,6 +60,14 @@ class Prepared:
             yield from cursor
         finally:
             cursor.close()
+
+    def text_for(self, dialect: Dialect) -> str:
+        """The statement as the driver takes it."""
+        return self._for(dialect).text
+
+    def bind_for(self, dialect: Dialect, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Its parameters as the driver takes them."""
+        return self._for(dialect).bind(values)
 
     def _for(self, dialect: Dialect) -> _Compiled:
         ready = self._ready.get(dialect.name)
@@ -111,6 +121,58 @@ def _fetcher(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, .
     if len(names) > 1:
         return itemgetter(*names)
     return lambda values: tuple([values[name] for name in names])
+
+
+@contextmanager
+def at_once(connection: Connection) -> Iterator[None]:
+    """Statements that nothing is read from go to the server without waiting for each.
+
+    PostgreSQL answers each statement; with the server a network away, the answers cost
+    more than the writing. SQLite has no such way, and nothing changes there.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: One of them failed; known at the end of the block.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    with _as_sqlalchemy(connection), driver.pipeline():
+        yield
+
+
+def first_after(
+    connection: Connection, before: Prepared, wanted: Prepared
+) -> tuple[Any, ...]:
+    """The first row of a query that runs once another statement has, on PostgreSQL.
+
+    Both are sent together. The query sees what was committed until the other is done.
+
+    Raises:
+        LookupError: The query finds no row.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    dialect = connection.dialect
+    with _as_sqlalchemy(connection), driver.pipeline():
+        driver.execute(before.text_for(dialect), before.bind_for(dialect, {}))
+        row: tuple[Any, ...] | None = driver.execute(
+            wanted.text_for(dialect), wanted.bind_for(dialect, {})
+        ).fetchone()
+    if row is None:
+        raise LookupError("the query found no row")
+    return row
+
+
+@contextmanager
+def _as_sqlalchemy(connection: Connection) -> Iterator[None]:
+    """Faults of the driver as the rest of the application knows them."""
+    errors = connection.dialect.loaded_dbapi.Error
+    try:
+        yield
+    except errors as error:
+        raise DBAPIError.instance(
+            None, None, error, errors, dialect=connection.dialect
+        ) from error
 
 
 @cache

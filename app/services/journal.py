@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.models import LogEntryRow, LogHeadRow
-from app.queries.prepared import Prepared, insert_rows
+from app.queries.prepared import Prepared, first_after, insert_rows
 from app.services.facts import SealedFact
 from ledger import Frontier
 
@@ -54,11 +54,12 @@ class Journal:
         self._connection = session.connection()
         if self._connection.dialect.name == "postgresql":
             # A statement of its own: one that locked and read the head at once could
-            # see the head as it was before the wait. On SQLite BEGIN IMMEDIATE has
-            # taken the lock already.
-            _TAKE_LOCK.run(self._connection, {})
-        head = _READ_HEAD.run(self._connection, {}).one()
-        self._frontier = Frontier.load(head.size, head.frontier)
+            # see the head as it was before the wait.
+            head = first_after(self._connection, _TAKE_LOCK, _READ_HEAD)
+        else:
+            # BEGIN IMMEDIATE has taken the lock already
+            head = tuple(_READ_HEAD.run(self._connection, {}).one())
+        self._frontier = Frontier.load(*head)
         self._rows: list[dict[str, Any]] = []
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.models import DisclosureRow
-from app.queries.prepared import insert_rows
+from app.queries.prepared import at_once, insert_rows
 from app.services import (
     claims,
     corrections,
@@ -133,9 +133,10 @@ def post_what_fits(
             {"digest": digest, "entry_index": index, "name": name, "text": text}
             for digest, name, text in sealed.disclosures
         ]
-    journal.write()
-    work.write()
-    insert_rows(work.connection, _DISCLOSURES, disclosures)
+    with at_once(work.connection):
+        journal.write()
+        work.write()
+        insert_rows(work.connection, _DISCLOSURES, disclosures)
     return Posted(receipts, tuple(faults))
 
 
