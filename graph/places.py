@@ -15,6 +15,8 @@ from graph.model import Position, Stretch
 
 def free_g(position: Position) -> int:
     """Grams of net mass that nobody has taken."""
+    if not position.gaps:
+        return max(position.goes_on_g - position.placed_to_g, 0)
     return sum(end - start for start, end in free_stretches(position))
 
 

@@ -126,7 +126,7 @@ def month_figures(
         TransferRow.dispatched_at >= since,
         TransferRow.id.not_in(
             select(TransferOutcomeRow.transfer_id).where(
-                TransferOutcomeRow.accepted.is_(False)
+                TransferOutcomeRow.accepted.is_(False) | ~_stands(TransferOutcomeRow)
             )
         ),
     )

@@ -25,6 +25,7 @@ REFUSED, VOIDED = "refused", "voided"
 TRANSFER_STATES = (ON_ITS_WAY, ACCEPTED, DIFFERS, REFUSED, VOIDED)
 INDEX_FACTOR = 1024
 
+_OutcomeVoiding = aliased(VoidingRow, name="outcome_voiding")
 _From = aliased(FacilityRow, name="sender")
 _To = aliased(FacilityRow, name="receiver")
 _FromOrganisation = aliased(OrganisationRow, name="sender_organisation")
@@ -170,7 +171,7 @@ def _seen(organisation_id: int | None, *, everything: bool) -> Any:  # noqa: ANN
             _To,
             _FromOrganisation,
             _ToOrganisation,
-            VoidingRow.id.label("voiding_id"),
+            func.coalesce(VoidingRow.id, _OutcomeVoiding.id).label("voiding_id"),
         )
         .join(LotRow, LotRow.id == TransferRow.lot_id)
         .join(_From, _From.id == TransferRow.from_facility_id)
@@ -180,6 +181,10 @@ def _seen(organisation_id: int | None, *, everything: bool) -> Any:  # noqa: ANN
         .outerjoin(TransferOutcomeRow, TransferOutcomeRow.transfer_id == TransferRow.id)
         .outerjoin(
             VoidingRow, VoidingRow.voided_index == TransferRow.id // INDEX_FACTOR
+        )
+        .outerjoin(
+            _OutcomeVoiding,
+            _OutcomeVoiding.voided_index == TransferOutcomeRow.id // INDEX_FACTOR,
         )
     )
     if everything:
@@ -215,10 +220,10 @@ def _narrowed(
 
 
 def _conditions(state: str) -> tuple[Any, ...]:
-    live = VoidingRow.id.is_(None)
+    live = VoidingRow.id.is_(None) & _OutcomeVoiding.id.is_(None)
     match state:
         case "voided":
-            return (VoidingRow.id.is_not(None),)
+            return (~live,)
         case "on_its_way":
             return (live, TransferOutcomeRow.id.is_(None))
         case "refused":

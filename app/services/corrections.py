@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.models import (
+    ROWS_PER_ENTRY,
     ClaimRow,
+    ClaimStateRow,
     DeliveryRow,
     LabelRow,
     LogEntryRow,
@@ -20,15 +23,24 @@ from app.models import (
     TransferOutcomeRow,
     TransferRow,
     VoidingRow,
+    entry_of,
     row_id,
 )
-from app.services.claims import OPEN_STATES, WITHDRAWN
+from app.services.claims import ACTIVE, OPEN_STATES, WITHDRAWN
 from app.services.errors import refuse
 from app.services.facts import Fact
-from app.services.loading import load_claims, load_lots, load_month
+from app.services.loading import (
+    load_claims,
+    load_facilities_by_id,
+    load_lots,
+    load_month,
+)
 from app.services.rules import month_of
+from app.services.runs import CONSUMED
+from app.services.transfers import WEIGHTS_DIFFER, leaves_boundary
 from app.services.work import HELD, VOIDED, LotState, Work
-from graph import Stretch, release, unclaim
+from graph import Stretch, common, release, unclaim
+from graph.places import merged
 
 FIELD = "data.corrects"
 
@@ -88,9 +100,50 @@ def _void_run(work: Work, voided: int, index: int) -> None:
     _void_lots(work, made, index)
     for state, stretches in given_back:
         state.position = release(state.position, stretches)
+        _restore_claims(work, state, voided, index)
         work.touch(state, index)
     _reverse_month(work, run_id, made, index)
     _reverse_supply(work, voided, index)
+
+
+def _restore_claims(work: Work, state: LotState, voided: int, index: int) -> None:
+    """Claims that the run had ended hold again, unless their metal went elsewhere."""
+    ended = work.session.execute(
+        select(ClaimRow.code, ClaimRow.from_g, ClaimRow.to_g)
+        .join(ClaimStateRow, ClaimStateRow.claim_id == ClaimRow.id)
+        .where(
+            ClaimRow.lot_id == state.id,
+            ClaimStateRow.state == CONSUMED,
+            ClaimStateRow.as_of_index == voided,
+        )
+        .order_by(ClaimRow.id)
+    ).all()
+    if not ended:
+        return
+    charged = [
+        stretch
+        for row in work.session.execute(
+            select(TakingRow.from_g, TakingRow.to_g, TakingRow.further)
+            .outerjoin(
+                VoidingRow,
+                VoidingRow.voided_index == TakingRow.run_id // ROWS_PER_ENTRY,
+            )
+            .where(
+                TakingRow.lot_id == state.id,
+                TakingRow.run_id.is_not(None),
+                TakingRow.run_id != row_id(voided),
+                VoidingRow.id.is_(None),
+            )
+        )
+        for stretch in _stretches(row)
+    ]
+    load_claims(work, [row.code for row in ended])
+    for row in ended:
+        stretch = (row.from_g, row.to_g)
+        if not common([stretch], (*charged, *state.position.claimed)):
+            claimed = merged((*state.position.claimed, stretch))
+            state.position = replace(state.position, claimed=claimed)
+            work.set_claim(work.claims[row.code], ACTIVE, index)
 
 
 def _void_delivery(work: Work, voided: int, index: int) -> None:
@@ -124,6 +177,87 @@ def _void_dispatch(work: Work, voided: int, index: int) -> None:
     work.touch(state, index)
 
 
+def _void_acceptance(work: Work, voided: int, index: int) -> None:
+    """The lot is back with its sender, as it was: to be weighed and sent anew."""
+    outcome_id = row_id(voided)
+    transfer = work.session.execute(
+        select(LotRow.code, TransferRow.from_facility_id)
+        .select_from(TransferOutcomeRow)
+        .join(TransferRow, TransferRow.id == TransferOutcomeRow.transfer_id)
+        .join(LotRow, LotRow.id == TransferRow.lot_id)
+        .where(TransferOutcomeRow.id == outcome_id)
+    ).one()
+    _load(work, [transfer.code])
+    state = work.lots[transfer.code]
+    labelled = work.session.scalar(
+        select(exists().where(LabelRow.lot_id == state.id, LabelRow.id > outcome_id))
+    )
+    if (
+        state.received_index != voided
+        or state.state != HELD
+        or not state.untouched
+        or labelled
+    ):
+        raise refuse(
+            FIELD,
+            "lot {code}, which was accepted, is in use: take back what uses it first",
+            code=transfer.code,
+        )
+    load_facilities_by_id(work, [transfer.from_facility_id])
+    sender = work.facilities_by_id[transfer.from_facility_id]
+    _stand_as_before(work, state, voided)
+    state.organisation_id, state.facility_id = sender.organisation_id, sender.id
+    work.touch(state, index)
+    work.party(index, sender.organisation_id)
+
+
+def _stand_as_before(work: Work, state: LotState, voided: int) -> None:
+    """Weight, reading and claims of a lot as earlier transfers left them."""
+    earlier = work.session.execute(
+        select(
+            TransferOutcomeRow.id,
+            TransferOutcomeRow.goes_on_g,
+            TransferOutcomeRow.within_tolerance,
+            TransferOutcomeRow.ended_at,
+            TransferRow.from_facility_id,
+            TransferRow.to_facility_id,
+        )
+        .join(TransferRow, TransferRow.id == TransferOutcomeRow.transfer_id)
+        .outerjoin(
+            VoidingRow,
+            VoidingRow.voided_index == TransferOutcomeRow.id // ROWS_PER_ENTRY,
+        )
+        .where(
+            TransferRow.lot_id == state.id,
+            TransferOutcomeRow.accepted.is_(True),
+            TransferOutcomeRow.id < row_id(voided),
+            VoidingRow.id.is_(None),
+        )
+        .order_by(TransferOutcomeRow.id)
+    ).all()
+    made = work.session.execute(
+        select(LotRow.made_at, LotRow.claim_block).where(LotRow.id == state.id)
+    ).one()
+    ends = {row.from_facility_id for row in earlier}
+    load_facilities_by_id(work, ends | {row.to_facility_id for row in earlier})
+    left_boundary = any(
+        leaves_boundary(
+            work.facilities_by_id[row.from_facility_id],
+            work.facilities_by_id[row.to_facility_id],
+        )
+        for row in earlier
+    )
+    differs = any(not row.within_tolerance for row in earlier)
+    state.claim_block = WEIGHTS_DIFFER if differs else made.claim_block
+    state.received_index = entry_of(earlier[-1].id) if earlier else None
+    state.since_at = earlier[-1].ended_at if earlier else made.made_at
+    state.position = replace(
+        state.position,
+        goes_on_g=earlier[-1].goes_on_g if earlier else state.lot.net_g,
+        internal_as_unknown=left_boundary,
+    )
+
+
 def _void_claim(work: Work, voided: int, index: int) -> None:
     claim_id = row_id(voided)
     if work.session.scalar(select(exists().where(LabelRow.claim_id == claim_id))):
@@ -149,8 +283,14 @@ _UNDO: dict[str, Callable[[Work, int, int], None]] = {
     "run.recorded": _void_run,
     "lot.delivered": _void_delivery,
     "transfer.dispatched": _void_dispatch,
+    "transfer.accepted": _void_acceptance,
     "claim.issued": _void_claim,
 }
+
+
+def _voids(key: Any) -> Any:  # noqa: ANN401 - a column and a clause
+    """That a voiding takes back the entry which made a row."""
+    return VoidingRow.voided_index == key // ROWS_PER_ENTRY
 
 
 def _lots_made(session: Session, voided: int) -> list[str]:

@@ -30,7 +30,7 @@ from app.models import (
 from app.queries.prepared import insert_rows
 from app.services.errors import refuse
 from app.services.generating import GeneratingRun
-from graph import Lot, Position, is_untouched
+from graph import Lot, Position, free_g, is_untouched
 
 HELD, IN_TRANSIT, VOIDED, QUARANTINED = "held", "in_transit", "voided", "quarantined"
 
@@ -376,10 +376,7 @@ def _bind(name: str) -> Any:  # noqa: ANN401 - SQLAlchemy's own type is not expo
 def balance_row(state: LotState, index: int) -> dict[str, Any]:
     """The projection row of a lot."""
     position = state.position
-    free_g = position.goes_on_g - position.placed_to_g
-    left_g = max(free_g, 0) + sum(to - start for start, to in position.gaps)
-    if state.state == VOIDED:
-        left_g = 0
+    left_g = 0 if state.state == VOIDED else free_g(position)
     return {
         "lot_id": state.id,
         "as_of_index": index,
