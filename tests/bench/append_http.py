@@ -6,7 +6,6 @@ over the same kept-alive connections; the plain one is turned down once it is pa
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from app.services.tokens import make_token
 from app.services.users import add_user
 from tests.bench.append import facts_of, world_over
 from tests.bench.rows import Bench, Row
-from tests.bench.serving import serving
+from tests.bench.serving import KeptConnection, serving
 from tests.world import World
 
 CONNECTIONS = 4
@@ -83,19 +82,19 @@ def _token(world: World, org: str) -> str:
 
 def _posted(port: int, token: str, bodies: Sequence[bytes], status: int) -> float:
     """Requests a second."""
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    connections = [
-        http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        for _ in range(CONNECTIONS)
-    ]
+    connections = [KeptConnection(port) for _ in range(CONNECTIONS)]
+    head = (
+        "POST /api/v1/entries HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+    )
     start = time.perf_counter()
     for n in range(0, len(bodies), CONNECTIONS):
         some = bodies[n : n + CONNECTIONS]
         for connection, body in zip(connections, some, strict=False):
-            connection.request("POST", "/api/v1/entries", body, headers)
+            length = f"Content-Length: {len(body)}\r\n\r\n"
+            connection.ask((head + length).encode() + body)
         for connection, _ in zip(connections, some, strict=False):
-            answer = connection.getresponse()
-            text = answer.read()
-            if answer.status != status:
-                raise RuntimeError(f"{answer.status}: {text[:300]!r}")
+            found, text = connection.answer()
+            if found != status:
+                raise RuntimeError(f"{found}: {text[:300]!r}")
     return len(bodies) / (time.perf_counter() - start)

@@ -6,7 +6,6 @@ answers the same question.
 
 from __future__ import annotations
 
-import http.client
 import multiprocessing
 import statistics
 import time
@@ -18,7 +17,7 @@ from app.db import open_engine
 from app.schema import upgrade
 from labels.codes import code_sha256, new_code
 from tests.bench.rows import Bench, Row
-from tests.bench.serving import serving
+from tests.bench.serving import KeptConnection, serving
 from tests.labelled import SMELTER, claim_lot, grow_chain
 from tests.world import World
 
@@ -54,24 +53,24 @@ def filled(url: str) -> list[str]:
 def load(work: tuple[int, Sequence[str], float]) -> Load:
     """Ask for pages in turn over a few connections, for so many seconds."""
     port, codes, seconds = work
-    connections = [
-        http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        for _ in range(CONNECTIONS)
+    connections = [KeptConnection(port) for _ in range(CONNECTIONS)]
+    requests = [
+        f"GET /v/{code} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Language: zh\r\n\r\n"
+        for code in codes
     ]
+    ready = [request.encode() for request in requests]
     answers = faults = 0
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while (now := time.perf_counter()) < end:
         # All connections ask before the first answer is read: that many at once
         for n, connection in enumerate(connections):
-            code = codes[(answers + n) % len(codes)]
-            connection.request("GET", f"/v/{code}", headers={"Accept-Language": "zh"})
+            connection.ask(ready[(answers + n) % len(ready)])
         for connection in connections:
-            answer = connection.getresponse()
-            body = answer.read()
+            status, body = connection.answer()
             taken.append(time.perf_counter() - now)
             answers += 1
-            faults += answer.status != 200 or b"is-valid" not in body
+            faults += status != 200 or b"is-valid" not in body
     return Load(answers, faults, taken)
 
 
