@@ -368,21 +368,21 @@ def test_returns_of_metal_that_was_counted_count_no_more() -> None:
 
 
 def test_half_counted_metal_counts_by_its_share_and_the_rest_is_handed_on() -> None:
-    # Q = 1000 of which S = 501 uncounted; P = 700, R = 250
+    # Q = 1000 of which S = 507 uncounted; P = 700, R = 250
     lots = [
-        lot_of_kind("scrap", "A", cells=cells_of(post=501)),
-        lot_of_kind("metal", "B", cells=cells_of(post=499)),
+        lot_of_kind("scrap", "A", cells=cells_of(post=507)),
+        lot_of_kind("metal", "B", cells=cells_of(post=493)),
     ]
     parts = [output(700, code="BAR"), output(250, "return", code="S", role="return")]
 
     result = run("melt", lots, parts)
 
-    assert counted(result) == [("post_consumer", False, 700 * 501 // 1000)]
-    up_to_return = (700 + 250) * 501 // 1000
+    assert counted(result) == [("post_consumer", False, 700 * 507 // 1000)]
+    up_to_return = (700 + 250) * 507 // 1000
     assert result.lots_made[1][0].uncounted == (
         0,
         0,
-        up_to_return - 350,
+        up_to_return - 354,
         0,
         0,
         0,
