@@ -32,7 +32,8 @@ from app.queries.registers import (
     organisations_by_code,
 )
 from app.security import current_actor, now, reader_for
-from app.services.rules import SHANGHAI, materials
+from app.services.closed_loop import find_closed_loop
+from app.services.rules import SHANGHAI, materials, rule
 from app.web import bp
 from app.web.entry_words import sentence
 from app.web.lists import asked_key, asked_text
@@ -136,6 +137,7 @@ def show_lot(code: str) -> str:
     with reading() as session:
         view, standing = get_readable_lot(session, _code(code), reader)
         way = get_way(session, view, reader, MOST_RUNS)
+        closed_loop_g = find_closed_loop(session, view, way)
         history = get_history(session, view, reader)
         footer = _footer(session)
         people = organisations_by_code(session, _named(view, history))
@@ -157,6 +159,8 @@ def show_lot(code: str) -> str:
         province=name_of_province(view.province),
         picture=draw_trace(view, way, footer),
         truncated=way.truncated,
+        closed_loop_g=closed_loop_g,
+        loop_months=rule("closed_loop_months"),
         history=history,
         told=[(entry, sentence(entry, view.lot.code)) for entry in history.entries],
         tells_hidden=standing == "own" or reader.everything,
