@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from pysdmx.io import read_sdmx
 
 from app.export.csv import write_statement_zip
 from app.export.sdmx import sdmx_csv_chunks
@@ -290,6 +291,12 @@ def test_xlsx_and_sdmx_hold_the_same_figures(chain: World) -> None:
     )
     assert by_key["RECYCLED_SHARE", "_T", "_T"] == "100.00"
     assert {row["VINTAGE"] for row in observations} == {str(statement.checkpoint.size)}
+    [dataset] = read_sdmx(b"".join(sdmx_csv_chunks(table)).decode()).data
+    read_back: Any = dataset.data
+    assert len(read_back) == table.row_count
+    assert [Decimal(str(value)) for value in read_back["OBS_VALUE"]] == [
+        Decimal(row["OBS_VALUE"]) for row in observations
+    ]
 
 
 def test_national_tables_say_computed_and_published_apart() -> None:
@@ -316,3 +323,53 @@ def test_progress_stands_against_the_three_targets() -> None:
 
     wanted = {row["target"] for row in rows if row["target_year"] == 2025}
     assert {Decimal("24.00"), Decimal("4.00"), Decimal("11.50")} <= wanted
+
+
+def test_a_run_taken_back_leaves_statements_of_earlier_vintages_as_they_were(
+    chain: World,
+) -> None:
+    before = {by: make(chain, by=by) for by in ("month", "quarter", "year")}
+    by_province = make(chain, by="month", by_province=True)
+    last_melt = golden()["facts"][CHAIN_FACTS - 1]["fact"]
+    void = {"corrects": last_melt["id"], "action": "void", "reason": "录入错误"}
+    chain.state("entry.corrected", code_of(last_melt["org"]), void)
+    chain.checkpoint()
+    vintage = by_province.checkpoint.size
+
+    assert make(chain, by="month", by_province=True, vintage=vintage) == by_province
+    for by, statement in before.items():
+        assert make(chain, by=by, vintage=vintage) == statement
+        after = make(chain, by=by, metal="Al")
+        assert sum(line.totals.recycled_g for line in after.lines) == (
+            RECYCLED_G - PRE_GUANGXI_G
+        )
+    # what was counted and taken back leaves no line and no province behind
+    assert {line.province for line in make(chain, by_province=True).lines} == {"440000"}
+
+
+def test_every_way_of_cutting_the_sums_adds_up_to_the_same_grams(chain: World) -> None:
+    source_primary(chain)
+    chain.checkpoint()
+    whole = sum(one.metal_g for one in make(chain, by="year").sums)
+
+    for by in ("month", "quarter", "year"):
+        for by_province in (False, True):
+            statement = make(chain, by=by, by_province=by_province)
+            assert sum(one.metal_g for one in statement.sums) == whole
+            assert sum(line.totals.total_g for line in statement.lines) == whole
+    imported = sum(one.metal_g for one in make(chain).sums if one.imported)
+    assert imported == POST_IMPORTED_G
+    classes: dict[str, int] = {}
+    for one in make(chain, metal="Al").sums:
+        classes[one.origin_class] = classes.get(one.origin_class, 0) + one.metal_g
+    assert classes == {
+        "post_consumer_elv": ELV_G,
+        "post_consumer": POST_G,
+        "pre_consumer": PRE_G,
+        "primary": INGOT_G + PRIMARY_G,
+    }
+    parts = [
+        make(chain, by="month", first=month, last=month).sums
+        for month in ("2026-03", "2026-04", "2026-05")
+    ]
+    assert sum(one.metal_g for part in parts for one in part) == whole
