@@ -39,7 +39,7 @@ from app.services.rules import month_of
 from app.services.runs import CONSUMED
 from app.services.transfers import WEIGHTS_DIFFER, leaves_boundary
 from app.services.work import HELD, VOIDED, LotState, Work
-from graph import Stretch, common, release, unclaim
+from graph import Stretch, common, free_stretches, release, unclaim
 from graph.places import merged
 
 FIELD = "data.corrects"
@@ -107,7 +107,7 @@ def _void_run(work: Work, voided: int, index: int) -> None:
 
 
 def _restore_claims(work: Work, state: LotState, voided: int, index: int) -> None:
-    """Claims that the run had ended hold again, unless their metal went elsewhere."""
+    """Claims that the run had ended hold again, if all their metal is there or sold."""
     ended = work.session.execute(
         select(ClaimRow.code, ClaimRow.from_g, ClaimRow.to_g)
         .join(ClaimStateRow, ClaimStateRow.claim_id == ClaimRow.id)
@@ -120,30 +120,28 @@ def _restore_claims(work: Work, state: LotState, voided: int, index: int) -> Non
     ).all()
     if not ended:
         return
-    charged = [
+    sold = [
         stretch
         for row in work.session.execute(
             select(TakingRow.from_g, TakingRow.to_g, TakingRow.further)
-            .outerjoin(
-                VoidingRow,
-                VoidingRow.voided_index == TakingRow.run_id // ROWS_PER_ENTRY,
-            )
-            .where(
-                TakingRow.lot_id == state.id,
-                TakingRow.run_id.is_not(None),
-                TakingRow.run_id != row_id(voided),
-                VoidingRow.id.is_(None),
-            )
+            .join(DeliveryRow, DeliveryRow.taking_id == TakingRow.id)
+            .outerjoin(VoidingRow, _voids(TakingRow.id))
+            .where(TakingRow.lot_id == state.id, VoidingRow.id.is_(None))
         )
         for stretch in _stretches(row)
     ]
     load_claims(work, [row.code for row in ended])
     for row in ended:
-        stretch = (row.from_g, row.to_g)
-        if not common([stretch], (*charged, *state.position.claimed)):
+        stretch, claim = (row.from_g, row.to_g), work.claims[row.code]
+        there = merged((*free_stretches(state.position), *sold))
+        if (
+            claim.state == CONSUMED
+            and common([stretch], there) == (stretch,)
+            and not common([stretch], state.position.claimed)
+        ):
             claimed = merged((*state.position.claimed, stretch))
             state.position = replace(state.position, claimed=claimed)
-            work.set_claim(work.claims[row.code], ACTIVE, index)
+            work.set_claim(claim, ACTIVE, index)
 
 
 def _void_delivery(work: Work, voided: int, index: int) -> None:

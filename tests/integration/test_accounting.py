@@ -409,3 +409,40 @@ def test_opening_stock_is_a_return_and_its_metal_is_never_counted(
     )
 
     assert trade.supply() == []
+
+
+def test_a_claim_of_which_a_part_was_sold_holds_again_too(trade: Trade) -> None:
+    lot = trade.sourced(trade.caster)
+    claim = trade.claim(trade.caster, lot, (0, 4 * TONNE))
+    delivery = {"lot": lot, "net_g": TONNE, "to": "sold"}
+    trade.world.state("lot.delivered", trade.caster, delivery)
+    made = [out(TONNE, "ADC12", metal_g=900_000)]
+    melted = trade.run(
+        trade.caster, "melt", [(lot, 2 * TONNE)], made, losses={"dust": TONNE}
+    )
+    assert trade.claim_state(claim) == "consumed"
+
+    trade.void(trade.caster, melted)
+
+    assert trade.claim_state(claim) == "active"
+
+
+def test_a_claim_whose_metal_went_into_two_runs_stays_ended(trade: Trade) -> None:
+    lot = trade.sourced(trade.caster)
+    claim = trade.claim(trade.caster, lot, (0, 4 * TONNE))
+    first, second = (
+        trade.run(
+            trade.caster,
+            "melt",
+            [(lot, TONNE)],
+            [out(900_000, "ADC12", metal_g=850_000)],
+            losses={"dust": 100_000},
+        )
+        for _ in range(2)
+    )
+
+    trade.void(trade.caster, first)
+    assert trade.claim_state(claim) == "consumed"
+    assert trade.balance(lot).claimed == []
+    trade.void(trade.caster, second)
+    assert trade.claim_state(claim) == "consumed"
