@@ -12,11 +12,11 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli.database import read_log_key
-from app.db import reading, transaction
+from app.db import engine_of, reading, transaction
 from app.queries.log import find_checkpoint, get_head
 from app.security import now
 from app.services.archive import export_log, policy_text
-from app.services.auditing import audit_material
+from app.services.auditing import audit_committed
 from app.services.checkpoints import sign_head
 from app.services.genesis import get_trust_root
 from app.services.verification import verify_log
@@ -53,7 +53,7 @@ def verify(as_json: bool, quiet: bool) -> None:
             length=size, label="Verifying", file=sys.stderr, hidden=quiet or as_json
         ) as bar:
             differences = verify_log(session, lambda done: bar.update(done - bar.pos))
-        differences += audit_material(session)
+    differences += audit_committed(engine_of(current_app).url, size)
     if as_json:
         found = [asdict(one) for one in differences]
         click.echo(json.dumps({"size": size, "differences": found}))

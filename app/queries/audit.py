@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, case, func, select
+from sqlalchemy import bindparam, case, func, select
 
 from app.models import (
     LotBalanceRow,
@@ -22,6 +21,7 @@ from app.models import (
 )
 from app.models.base import ROWS_PER_ENTRY
 from app.models.lots import CELL_COLUMNS, UNCOUNTED_COLUMNS
+from app.queries.columns import Source
 from app.queries.prepared import Prepared
 from graph.audit import Flags, Ints, Rulers, Takings, as_columns
 
@@ -103,18 +103,23 @@ _FLOWS = Prepared(
     .where(_window(_FLOW.run_id))
     .order_by(_FLOW.run_id, _FLOW.lot_id)
 )
-_STRETCHES = Prepared(
-    select(_TAKING.lot_id, _TAKING.from_g, _TAKING.to_g, _TAKING.id, _TAKING.further)
+_IN_FORCE = (
+    ~select(VoidingRow.id)
     .where(
-        _window(_TAKING.lot_id),
-        ~select(VoidingRow.id)
-        .where(
-            VoidingRow.voided_index * ROWS_PER_ENTRY <= _TAKING.id,
-            (VoidingRow.voided_index + 1) * ROWS_PER_ENTRY > _TAKING.id,
-        )
-        .exists(),
+        VoidingRow.voided_index * ROWS_PER_ENTRY <= _TAKING.id,
+        (VoidingRow.voided_index + 1) * ROWS_PER_ENTRY > _TAKING.id,
     )
-    .order_by(_TAKING.lot_id)
+    .exists()
+)
+_STRETCHES = Prepared(
+    select(_TAKING.lot_id, _TAKING.from_g, _TAKING.to_g, _TAKING.id).where(
+        _window(_TAKING.lot_id), _IN_FORCE
+    )
+)
+_FURTHER_STRETCHES = Prepared(
+    select(_TAKING.lot_id, _TAKING.further, _TAKING.id).where(
+        _window(_TAKING.lot_id), _IN_FORCE, _TAKING.further.is_not(None)
+    )
 )
 
 
@@ -179,15 +184,14 @@ class RunArrays:
     flows: Ints
 
 
-def load_takings(connection: Connection, low: int, high: int) -> TakingArrays:
+def load_takings(source: Source, low: int, high: int) -> TakingArrays:
     """Takings with keys from ``low`` up to ``high``."""
-    window = {"low": low, "high": high}
-    table = _table(_TAKINGS.stream(connection, window), 10 + 2 * len(_COMPOSITION))
+    table = source.table(_TAKINGS, low, high, 10 + 2 * len(_COMPOSITION))
     ids, start, end = table[:, 0], table[:, 3], table[:, 4]
     stretch_of = np.arange(len(ids))
     if table[:, 6].any():
         stretch_of, start, end = _with_further(
-            ids, start, end, _FURTHER.stream(connection, window)
+            ids, start, end, source.rows(_FURTHER, low, high)
         )
     stored, lots = table[:, 7:], table[:, 7 + len(_COMPOSITION) :]
     behind = 3 + 1
@@ -217,41 +221,34 @@ def load_takings(connection: Connection, low: int, high: int) -> TakingArrays:
     )
 
 
-def load_made(connection: Connection, low: int, high: int) -> MadeArrays:
+def load_made(source: Source, low: int, high: int) -> MadeArrays:
     """Lots with keys from ``low`` up to ``high``, sourced ones too."""
-    rows = _MADE.stream(connection, {"low": low, "high": high})
-    table = _table(rows, 5 + _CELLS)
+    table = source.table(_MADE, low, high, 5 + _CELLS)
     ids, run_ids, pool_from_g, net_g, metal_g = (table[:, n] for n in range(5))
     return MadeArrays(ids, run_ids, pool_from_g, net_g, metal_g, table[:, 5:])
 
 
-def load_runs(connection: Connection, low: int, high: int) -> RunArrays:
+def load_runs(source: Source, low: int, high: int) -> RunArrays:
     """Runs with keys from ``low`` up to ``high``, and their flows."""
-    window = {"low": low, "high": high}
-    runs = _table(_RUNS.stream(connection, window), 5)
-    flows = _table(_FLOWS.stream(connection, window), 4)
+    runs = source.table(_RUNS, low, high, 5)
+    flows = source.table(_FLOWS, low, high, 4)
     ids, gain_g, metal_in_g, metal_loss_g = (runs[:, n] for n in range(4))
     return RunArrays(ids, gain_g, metal_in_g, metal_loss_g, runs[:, 4] == 1, flows)
 
 
 def load_stretches(
-    connection: Connection, low: int, high: int
+    source: Source, low: int, high: int
 ) -> tuple[Ints, Ints, Ints, Ints]:
     """Lot, start, end and taking of every stretch in force of lots in a range."""
-    rows = []
-    for lot, start, end, taking, further in _STRETCHES.stream(
-        connection, {"low": low, "high": high}
-    ):
-        rows.append((lot, start, end, taking))
-        if further is not None:
-            rows += [(lot, a, b, taking) for a, b in json.loads(further)]
-    table = as_columns(np.array(rows, np.int64).reshape(-1, 4))
+    table = source.table(_STRETCHES, low, high, 4)
+    more = [
+        (lot, a, b, taking)
+        for lot, further, taking in source.rows(_FURTHER_STRETCHES, low, high)
+        for a, b in json.loads(further)
+    ]
+    if more:
+        table = as_columns(np.concatenate([table, np.array(more, np.int64)]))
     return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
-
-
-def _table(rows: Iterator[tuple[Any, ...]], width: int) -> Ints:
-    flat = np.fromiter(chain.from_iterable(rows), np.int64)
-    return as_columns(flat.reshape(-1, width))
 
 
 def _with_further(

@@ -69,6 +69,13 @@ class Prepared:
         """Its parameters as the driver takes them."""
         return self._for(dialect).bind(values)
 
+    def literal(self, dialect: Dialect, values: Mapping[str, int]) -> str:
+        """The statement with whole numbers written into it."""
+        compiled = self._statement.params(**values).compile(
+            dialect=dialect, compile_kwargs={"literal_binds": True}
+        )
+        return str(compiled)
+
     def _for(self, dialect: Dialect) -> _Compiled:
         ready = self._ready.get(dialect.name)
         if ready is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from multiprocessing import get_context
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from app.models.base import ROWS_PER_ENTRY, entry_of
@@ -18,6 +22,7 @@ from app.queries.audit import (
     load_stretches,
     load_takings,
 )
+from app.queries.columns import ArrowSource, ConnectionSource, Source, open_arrow
 from app.queries.log import get_head
 from app.services.verification import Difference
 from graph.audit import (
@@ -32,6 +37,8 @@ from graph.audit import (
 
 WINDOW = 16_384
 """Entries at a time: what their rows need stays in the cache of a processor."""
+WINDOWS_A_PROCESS = 4
+"""Fewer are not worth the start of another process."""
 
 
 def audit_material(
@@ -40,7 +47,7 @@ def audit_material(
     """Every taking against its lot, every lot against its run, no cycle, no overlap.
 
     Args:
-        session: One consistent view.
+        session: One consistent view; what it has written itself is part of it.
         progress: Told how many entries are done.
 
     Returns:
@@ -48,26 +55,79 @@ def audit_material(
 
     Cost: grows with the rows; memory does not.
     """
-    size = get_head(session).size
-    connection = session.connection()
+    source = ConnectionSource(session.connection())
     found: list[Difference] = []
-    for first in range(0, size, WINDOW):
-        last = min(first + WINDOW, size)
-        found += audit_window(connection, first, last)
+    for first, last in _windows(get_head(session).size):
+        found += audit_window(source, first, last)
         progress(last)
     return found
 
 
-def audit_window(connection: Connection, first: int, last: int) -> list[Difference]:
+def audit_committed(
+    url: URL,
+    size: int,
+    progress: Callable[[int], None] = lambda done: None,
+    processes: int | None = None,
+) -> list[Difference]:
+    """The same of what is committed: several times as fast, on all cores.
+
+    Each window is read from one consistent view. What a window checks was written by
+    its entries and never changes, but for the state of lots, which is read with it.
+
+    Args:
+        url: Of the database.
+        size: How many entries.
+        progress: Told how many entries are done.
+        processes: At most so many; None for one a core. A log of a few windows is
+            worked on here.
+    """
+    windows = list(_windows(size))
+    found: list[Difference] = []
+    count = min(processes or os.cpu_count() or 1, len(windows) // WINDOWS_A_PROCESS)
+    results: Iterator[list[Difference]]
+    with ExitStack() as stack:
+        if count > 1:
+            pool = stack.enter_context(
+                ProcessPoolExecutor(count, get_context("spawn"), _open_source, (url,))
+            )
+            results = pool.map(_audit_here, windows)
+        else:
+            source = stack.enter_context(open_arrow(url))
+            results = (audit_window(source, *window) for window in windows)
+        for (_, last), differences in zip(windows, results, strict=True):
+            found += differences
+            progress(last)
+    return found
+
+
+_here: list[ArrowSource] = []
+"""The source of a process of the pool."""
+_until_the_end = ExitStack()
+
+
+def _open_source(url: URL) -> None:
+    _here.append(_until_the_end.enter_context(open_arrow(url)))
+
+
+def _audit_here(window: tuple[int, int]) -> list[Difference]:
+    return audit_window(_here[0], *window)
+
+
+def _windows(size: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, size, WINDOW):
+        yield first, min(first + WINDOW, size)
+
+
+def audit_window(source: Source, first: int, last: int) -> list[Difference]:
     """What entries from ``first`` up to ``last`` made, against what they used."""
     low, high = first * ROWS_PER_ENTRY, last * ROWS_PER_ENTRY
-    taken = load_takings(connection, low, high)
-    made = load_made(connection, low, high)
-    runs = load_runs(connection, low, high)
+    taken = load_takings(source, low, high)
+    made = load_made(source, low, high)
+    runs = load_runs(source, low, high)
     found = list(_check_takings(taken))
     found += _check_made(taken, made, runs)
     found += _check_flows(taken, made, runs)
-    lot, start, end, taking = load_stretches(connection, low, high)
+    lot, start, end, taking = load_stretches(source, low, high)
     found += _at(
         taking[find_overlaps(lot, start, end)],
         "taking",

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import bindparam, select, text
 
+from app.models import LotRow
 from app.models.base import entry_of
-from app.services.auditing import audit_material, audit_window
+from app.queries.columns import ConnectionSource, open_arrow
+from app.queries.log import get_head
+from app.queries.prepared import Prepared
+from app.services import auditing
+from app.services.auditing import audit_committed, audit_material, audit_window
 from app.services.verification import Difference
 from tests.golden import golden
 from tests.golden_world import CHAIN_FACTS, post, set_up
@@ -25,8 +30,12 @@ def chain(world: World) -> World:
 
 
 def audited(world: World) -> list[Difference]:
+    """Both ways to read the rows have to find the same."""
     with world.reading() as session:
-        return audit_material(session)
+        found = audit_material(session)
+        size = get_head(session).size
+    assert audit_committed(world.engine.url, size) == found
+    return found
 
 
 def test_the_golden_chain_passes(chain: World) -> None:
@@ -40,11 +49,41 @@ def test_the_golden_chain_passes(chain: World) -> None:
 
 def test_windows_of_any_width_find_the_same(chain: World) -> None:
     with chain.reading() as session:
+        source = ConnectionSource(session.connection())
         size = 60
         for width in (1, 7, size):
             for first in range(0, size, width):
-                found = audit_window(session.connection(), first, first + width)
+                found = audit_window(source, first, first + width)
                 assert found == []
+
+
+def test_processes_find_together_what_one_finds(
+    chain: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "WINDOW", 5)
+    monkeypatch.setattr(auditing, "WINDOWS_A_PROCESS", 1)
+    disarm(chain.engine, "taking")
+    with chain.engine.begin() as connection:
+        connection.execute(text("UPDATE taking SET metal_g = metal_g + 1"))
+    done: list[int] = []
+
+    found = audited(chain)
+    with chain.reading() as session:
+        size = get_head(session).size
+    apart = audit_committed(chain.engine.url, size, done.append, processes=2)
+
+    assert apart == found
+    assert len(found) > 10
+    assert done[-1] == size
+
+
+def test_a_column_that_is_not_all_whole_numbers_is_refused(chain: World) -> None:
+    lots = LotRow.__table__.c
+    window = (lots.id >= bindparam("low")) & (lots.id < bindparam("high"))
+    with open_arrow(chain.engine.url) as source:
+        for column in (lots.code, lots.run_id):
+            with pytest.raises(TypeError, match="found"):
+                source.table(Prepared(select(column).where(window)), 0, 2**60, 1)
 
 
 @pytest.mark.parametrize(
