@@ -20,7 +20,7 @@ TYPE_NAMES = {
     "key.registered": _l("Key registered"),
     "lot.sourced": _l("Lot logged in"),
     "lot.assayed": _l("Lot assayed"),
-    "run.recorded": _l("Run logged"),
+    "run.recorded": _l("Run recorded"),
     "transfer.dispatched": _l("Lot dispatched"),
     "transfer.accepted": _l("Lot accepted"),
     "transfer.refused": _l("Lot refused"),
