@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import BigInteger, bindparam, case, func, select
 
 from app.models import (
     LotBalanceRow,
@@ -114,6 +114,12 @@ _IN_FORCE = (
 _STRETCHES = Prepared(
     select(_TAKING.lot_id, _TAKING.from_g, _TAKING.to_g, _TAKING.id).where(
         _window(_TAKING.lot_id), _IN_FORCE
+    )
+)
+_TAKEN_BACK = Prepared(
+    select(VoidingRow.voided_index).where(
+        VoidingRow.voided_index >= bindparam("low", type_=BigInteger) // ROWS_PER_ENTRY,
+        VoidingRow.voided_index < bindparam("high", type_=BigInteger) // ROWS_PER_ENTRY,
     )
 )
 _FURTHER_STRETCHES = Prepared(
@@ -234,6 +240,11 @@ def load_runs(source: Source, low: int, high: int) -> RunArrays:
     flows = source.table(_FLOWS, low, high, 4)
     ids, gain_g, metal_in_g, metal_loss_g = (runs[:, n] for n in range(4))
     return RunArrays(ids, gain_g, metal_in_g, metal_loss_g, runs[:, 4] == 1, flows)
+
+
+def load_taken_back(source: Source, low: int, high: int) -> Ints:
+    """Indexes of the entries of a window that were taken back since."""
+    return source.table(_TAKEN_BACK, low, high, 1)[:, 0]
 
 
 def load_stretches(

@@ -446,3 +446,24 @@ def test_a_claim_whose_metal_went_into_two_runs_stays_ended(trade: Trade) -> Non
     assert trade.balance(lot).claimed == []
     trade.void(trade.caster, second)
     assert trade.claim_state(claim) == "consumed"
+
+
+def test_a_lot_whose_taking_was_taken_back_can_be_assayed(trade: Trade) -> None:
+    lot = trade.sourced(trade.caster)
+    made = [out(9 * TONNE, "ADC12", metal_g=8_600_000)]
+    melted = trade.run(
+        trade.caster, "melt", [(lot, 10 * TONNE)], made, losses={"dust": TONNE}
+    )
+    trade.void(trade.caster, melted)
+    assay = {
+        "lot": lot,
+        "laboratory": "示例 laboratory",
+        "method": "OES",
+        "elements_ppm": {"Al": 930_000},
+    }
+    trade.world.state("lot.assayed", trade.caster, assay)
+    delivery = {"lot": lot, "net_g": 10 * TONNE, "to": "sold"}
+    trade.world.state("lot.delivered", trade.caster, delivery)
+
+    with trade.world.reading() as session:
+        assert audit_material(session) == []
