@@ -16,6 +16,7 @@ from app.models import Base, LogEntryRow, LotBalanceRow, LotRow
 from app.models.base import TableKind
 from app.schema import upgrade
 from app.services.auditing import audit_material
+from app.services.claims import METHOD, RULE_SET
 from app.services.errors import Refused
 from app.services.facts import Fact, SealedFact, parse_at
 from app.services.journal import Journal, start_log
@@ -28,7 +29,7 @@ from tests.golden_world import post as post_item
 from tests.world import NOW, World
 
 KEPT = (TableKind.FACT, TableKind.PROJECTION)
-STEPS = 120
+STEPS = 180
 
 
 def tables_of(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
@@ -108,6 +109,7 @@ class History:
         }
         self.underway: list[tuple[str, str, int]] = []
         self.posted: list[tuple[str, str]] = []
+        self.claims: list[tuple[str, str]] = []
         self.opened: set[str] = set()
         self.refused = 0
 
@@ -123,6 +125,13 @@ class History:
             self.accept,
             self.deliver,
             self.void,
+            self.void,
+            self.melt,
+            self.shred,
+            self.reclassify,
+            self.assay,
+            self.claim,
+            self.withdraw,
         ]
         for _ in range(steps):
             try:
@@ -278,6 +287,93 @@ class History:
             data = {"lot": lot.code, "net_g": net_g, "to": "sold"}
             self.state("lot.delivered", org, data)
 
+    def shred(self) -> None:
+        org = self.random.choice(self.orgs)
+        scrap = [lot for lot in self.lots(org) if lot.kind == "scrap"]
+        if not scrap:
+            return
+        lot = self.random.choice(scrap)
+        made_g, rest_g = lot.left_g * 90 // 100, lot.left_g * 6 // 100
+        if not made_g or not rest_g:
+            return
+        outputs: list[dict[str, Any]] = [
+            {
+                "lot": new_code(),
+                "material": material,
+                "net_g": net_g,
+                "metal_g": net_g * 9 // 10,
+                "role": role,
+            }
+            for material, net_g, role in (
+                ("AL-SHRED", made_g, "product"),
+                ("SHRED-HEAVIES", rest_g, "by_product"),
+            )
+        ]
+        losses = {"dust": lot.left_g - made_g - rest_g}
+        self._run(org, "shred", [(lot.code, lot.left_g)], outputs, losses)
+
+    def reclassify(self) -> None:
+        org = self.random.choice(self.orgs)
+        returns = [
+            lot
+            for lot in self.lots(org)
+            if lot.kind == "return" and not lot.placed_to_g
+        ]
+        if not returns:
+            return
+        lot = self.random.choice(returns)
+        output = {
+            "lot": new_code(),
+            "material": "AL-RECYCLED-6063",
+            "net_g": lot.left_g,
+            "metal_g": lot.metal_g * lot.left_g // lot.net_g,
+            "role": "product",
+        }
+        self._run(org, "reclassify", [(lot.code, lot.left_g)], [output], {})
+
+    def assay(self) -> None:
+        org = self.random.choice(self.orgs)
+        sourced = [lot for lot in self.lots(org) if lot.material == "AL-SCRAP-MIXED"]
+        if not sourced:
+            return
+        data = {
+            "lot": self.random.choice(sourced).code,
+            "laboratory": "示例 laboratory",
+            "method": "OES",
+            "elements_ppm": {"Al": self.random.randrange(900_000, 990_000)},
+        }
+        self.state("lot.assayed", org, data)
+
+    def claim(self) -> None:
+        org = self.random.choice(self.orgs)
+        pure = [lot for lot in self.lots(org) if lot.kind == "scrap"]
+        if not pure:
+            return
+        lot = self.random.choice(pure)
+        start, end = sorted(self.random.sample(range(lot.net_g + 1), 2))
+        data = {
+            "claim": new_code(),
+            "lot": lot.code,
+            "stretch": [start, end],
+            "claimed_g": lot.metal_g * end // lot.net_g
+            - lot.metal_g * start // lot.net_g,
+            "share_ppm": 0,
+            "split_ppm": {},
+            "upper_ppm": 1_000_000,
+            "model": "controlled_blending",
+            "rule_set": RULE_SET,
+            "boundary_text": "边界",
+            "method": METHOD,
+        }
+        self.state("claim.issued", org, data)
+        self.claims.append((org, data["claim"]))
+
+    def withdraw(self) -> None:
+        if self.claims:
+            org, claim = self.random.choice(self.claims)
+            data = {"claim": claim, "reason": "typed twice"}
+            self.state("claim.withdrawn", org, data)
+
     def void(self) -> None:
         if self.posted:
             org, fact_id = self.random.choice(self.posted)
@@ -312,6 +408,7 @@ def test_a_random_history_recomputed_equals_what_is_stored(
         "taking",
         "transfer",
         "transfer_outcome",
+        "claim",
         "voiding",
     }
     assert 0 < history.refused < STEPS // 2

@@ -373,3 +373,22 @@ def test_every_way_of_cutting_the_sums_adds_up_to_the_same_grams(chain: World) -
         for month in ("2026-03", "2026-04", "2026-05")
     ]
     assert sum(one.metal_g for part in parts for one in part) == whole
+
+
+def test_primary_metal_in_stock_when_the_books_begin_is_no_supply(world: World) -> None:
+    org = world.register("smelter")
+    site = world.facility(org, "casthouse", kind="smelter")
+    for source in ("opening", "primary"):
+        world.sourced(
+            org,
+            site,
+            source=source,
+            origin_class="primary",
+            material="AL-INGOT-99.70",
+            content_ppm=997_000,
+        )
+    world.checkpoint()
+
+    [line] = make(world, by="month").lines
+
+    assert line.totals == SupplyTotals(primary_g=9_970_000)
