@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sqlalchemy import select, update
+
+from app.models import CELL_COLUMNS, LotBalanceRow, LotRevisionRow, LotRow
 from app.queries.users import get_organisation_id
 from app.services.access import Actor
 from app.services.claim_composing import ClaimWish, IssuedClaim, issue_claim
@@ -114,3 +117,20 @@ def labelled_claim(world: World, **more: Any) -> Labelled:
     org = more.get("org", SMELTER)
     code = label(world, org=org, claim=issued.code)
     return Labelled(code, org, more.get("lot", PROFILE), issued.code)
+
+
+def lose_evidence(world: World, lot: str, lost_g: int) -> None:
+    """So many grams of other post-consumer metal of a lot become unknown."""
+    with world.transaction() as session:
+        row = session.scalars(select(LotRow).where(LotRow.code == lot)).one()
+        made = {name: getattr(row, name) for name in ("metal_g", *CELL_COLUMNS)}
+        made["post_domestic_g"] -= lost_g
+        made["unknown_domestic_g"] += lost_g
+        revision = LotRevisionRow(id=row.id + 1000, lot_id=row.id, **made)
+        session.add(revision)
+        session.flush()
+        session.execute(
+            update(LotBalanceRow)
+            .where(LotBalanceRow.lot_id == row.id)
+            .values(revision_id=revision.id)
+        )

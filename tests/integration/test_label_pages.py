@@ -31,6 +31,7 @@ from tests.labelled import (
     grow_chain,
     label,
     labelled_claim,
+    lose_evidence,
     person,
 )
 from tests.people import add_person, close, make_app
@@ -245,13 +246,14 @@ def test_a_revoked_label_says_why_and_shows_no_large_share(
 def test_a_corrected_claim_shows_the_new_value_and_the_old_one(
     chain: World, client: FlaskClient, claimed: Labelled
 ) -> None:
+    lose_evidence(chain, PROFILE, 2_211_391)
     set_state(chain, claimed.claim, "affected")
 
     page = client.get(f"/v/{claimed.code}?lang=en").text
 
     assert "<h1>Corrected</h1>" in page
     assert "<s>87.2 %</s>" in page
-    assert '<span class="share-number">87.2</span>' in page
+    assert '<span class="share-number">77.2</span>' in page
 
 
 def test_a_lot_without_claim_shows_its_facts_and_no_share(

@@ -26,6 +26,7 @@ from tests.labelled import (
     grow_chain,
     label,
     labelled_claim,
+    lose_evidence,
     person,
 )
 from tests.world import World, code_of
@@ -193,13 +194,17 @@ def test_a_corrected_claim_tells_the_old_and_the_new_value(
     chain: World, claimed: Labelled, state: str
 ) -> None:
     assert claimed.claim is not None
+    lose_evidence(chain, PROFILE, 2_211_391)
     set_state(chain, claimed.claim, state)
 
     verdict = judge(chain, claimed.code)
 
     assert outcome(verdict) == ("corrected", state)
     assert verdict.claim is not None
+    assert verdict.claim["share_ppm"] == 872_188
     assert verdict.case.lot_shares is not None
+    # a tenth of 22 113 907 g less
+    assert verdict.case.lot_shares.share_ppm == 772_188
 
 
 def test_a_label_of_a_lot_makes_no_claim(chain: World) -> None:
