@@ -6,6 +6,7 @@ import io
 import resource
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlalchemy import select
 
@@ -35,7 +36,15 @@ def rows(bench: Bench) -> Iterator[Row]:
     count = ROWS_SMALL if bench.small else ROWS
     engine = open_engine(f"sqlite:///{bench.folder}/imports.db")
     world, org, site = world_over(engine)
-    bare = ours(world, facts_of(world, org, site, 2_000), BATCH)
+    # The same facts as the rows make, own numbers too
+    facts = [
+        replace(
+            one,
+            data={**one.data, "alias": [{"scheme": "own", "value": f"B{n}"}]},
+        )
+        for n, one in enumerate(facts_of(world, org, site, 5_000))
+    ]
+    bare = ours(world, facts, BATCH)
     with world.reading() as session:
         key = session.scalar(
             select(OrganisationRow.id).where(OrganisationRow.code == org)
