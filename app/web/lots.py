@@ -137,7 +137,8 @@ def show_lot(code: str) -> str:
     with reading() as session:
         view, standing = get_readable_lot(session, _code(code), reader)
         way = get_way(session, view, reader, MOST_RUNS)
-        closed_loop_g = find_closed_loop(session, view, way)
+        tells_balance = standing == "own" or reader.everything
+        closed_loop_g = find_closed_loop(session, view, way) if tells_balance else None
         history = get_history(session, view, reader)
         footer = _footer(session)
         people = organisations_by_code(session, _named(view, history))
@@ -155,7 +156,7 @@ def show_lot(code: str) -> str:
         material=material,
         shares=view.shares,
         standing=standing,
-        tells_balance=standing == "own" or reader.everything,
+        tells_balance=tells_balance,
         province=name_of_province(view.province),
         picture=draw_trace(view, way, footer),
         truncated=way.truncated,

@@ -11,6 +11,7 @@ from app.models import (
     TakingRow,
 )
 from app.queries.claims import get_claim
+from app.queries.transfers import TransferFilter, list_transfers
 from app.services.auditing import audit_material
 from app.services.errors import Refused
 from labels.codes import new_code
@@ -192,6 +193,14 @@ def test_weights_that_differ_block_a_claim_until_one_side_corrects(
     back = trade.balance(lot)
     assert (back.goes_on_g, back.left_g, back.claim_block) == (10**7, 10**7, None)
     assert (back.state, back.received_index) == ("held", None)
+    with trade.world.reading() as session:
+        [gone] = list_transfers(
+            session,
+            TransferFilter(state="voided"),
+            organisation_id=None,
+            everything=True,
+        )
+        assert gone.lot == lot
     trade.send(lot, trade.dealer, trade.caster, 10 * TONNE, 9_999_000)
     trade.claim(trade.caster, lot, (0, 9_999_000))
 

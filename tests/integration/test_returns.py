@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from app.queries.lot_pages import get_readable_lot, get_way
 from app.services.closed_loop import find_closed_loop, months_later
 from app.services.errors import Refused
 from labels.codes import new_code
+from tests.people import add_person, close, make_app, sign_in
 from tests.trade import TONNE, Trade, out
 from tests.world import World
 
@@ -239,3 +241,25 @@ def test_twelve_months_later_is_the_same_day_or_the_last_of_the_month() -> None:
     ):
         found = months_later(datetime.fromisoformat(at), months)
         assert found == datetime.fromisoformat(later)
+
+
+def test_the_page_of_a_lot_tells_its_holder_and_auditors_of_the_loop(
+    trade: Trade, tmp_path: Path
+) -> None:
+    billet, net_g = melt_back(trade)
+    trade.send(billet, trade.caster, trade.mill, net_g, net_g)
+    app = make_app(trade.world.engine, tmp_path)
+    told = {}
+    for role, org in (
+        ("recycler", trade.mill),
+        ("auditor", None),
+        ("manager", trade.caster),
+    ):
+        add_person(app, f"{role}@example.org", role, organisation=org)
+        client = app.test_client()
+        sign_in(client, f"{role}@example.org")
+        page = client.get(f"/lots/{billet}?lang=en").text
+        told[role] = "Closed loop: at most 1\u202f800.001\u202fkg" in page
+    close(app)
+
+    assert told == {"recycler": True, "auditor": True, "manager": False}
