@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from fontTools.pens.transformPen import TransformPen
 from fontTools.ttLib import TTFont
 
 PATH = Path(__file__).with_name("typeface") / "wqy-microhei.ttf"
+READING = threading.RLock()
+"""Who reads the face: readers keep one place in the file, so they take turns."""
 
 
 @cache
@@ -20,15 +23,16 @@ def _font() -> Any:  # noqa: ANN401 - fontTools carries no types
 
 @cache
 def _glyphs() -> dict[int, str]:
-    found: dict[int, str] = _font().getBestCmap()
+    with READING:
+        found: dict[int, str] = _font().getBestCmap()
     return found
 
 
 @lru_cache(maxsize=16_384)
 def _advance(character: str) -> float:
-    font = _font()
-    width, _ = font["hmtx"][_glyphs()[ord(character)]]
-    return float(width / font["head"].unitsPerEm)
+    with READING:
+        width, _ = _font()["hmtx"][_glyphs()[ord(character)]]
+    return float(width / units_per_em())
 
 
 def missing(text: str) -> str:
@@ -46,18 +50,21 @@ def width(text: str) -> float:
     return sum(map(_advance, text))
 
 
+@cache
 def units_per_em() -> int:
     """Units of outlines: so many are the height of the em."""
-    return int(_font()["head"].unitsPerEm)
+    with READING:
+        return int(_font()["head"].unitsPerEm)
 
 
 @lru_cache(maxsize=16_384)
 def outline(character: str) -> str:
     """The outline of a character as an SVG path: in units, from the base, y down."""
-    glyphs = _font().getGlyphSet()
-    pen = SVGPathPen(glyphs, ntos=lambda value: str(round(value)))
-    turned = TransformPen(pen, (1, 0, 0, -1, 0, 0))
-    glyphs[_glyphs()[ord(character)]].draw(turned)
+    with READING:
+        glyphs = _font().getGlyphSet()
+        pen = SVGPathPen(glyphs, ntos=lambda value: str(round(value)))
+        turned = TransformPen(pen, (1, 0, 0, -1, 0, 0))
+        glyphs[_glyphs()[ord(character)]].draw(turned)
     return str(pen.getCommands())
 
 

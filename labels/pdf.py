@@ -12,7 +12,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from labels.fonts import PATH
+from labels.fonts import PATH, READING
 from labels.layout import Format, LabelContent, Placed, lay_out
 from labels.payload import dark_runs
 
@@ -26,9 +26,14 @@ rl_config.useA85 = 0
 
 
 @cache
-def _face() -> str:
+def _register() -> str:
     pdfmetrics.registerFont(TTFont(FACE, PATH))
     return FACE
+
+
+def _face() -> str:
+    with READING:
+        return _register()
 
 
 def write_pdf(
@@ -68,7 +73,8 @@ def write_pdf(
         left, top = form.place(at)
         _draw(canvas, face, lay_out(label, form), left, high - top)
         at += 1
-    canvas.save()
+    with READING:  # the letters that were used are cut out of the face
+        canvas.save()
     return pages
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -329,3 +331,28 @@ def test_capitals_make_a_coarser_symbol() -> None:
     assert len(symbol(url, "H")) > len(symbol(url, "Q"))
     rows = symbol(url)
     assert sum(wide for _, _, wide in dark_runs(rows)) == sum(map(sum, rows))
+
+
+def test_threads_that_set_their_first_letters_together_all_get_them() -> None:
+    """In a process of its own: only there the face has not been read yet."""
+    script = """
+import sys, threading
+from labels.fonts import outline, width
+sys.setswitchinterval(1e-6)
+start, wrong = threading.Barrier(8), []
+def set_one(character):
+    start.wait()
+    try:
+        assert width(character) > 0 and outline(character).startswith("M")
+    except Exception as error:
+        wrong.append(repr(error))
+threads = [threading.Thread(target=set_one, args=(one,)) for one in "再生铝锭铜镓金属"]
+[one.start() for one in threads]
+[one.join() for one in threads]
+sys.exit("; ".join(wrong) or None)
+"""
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
