@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, timedelta
+from random import Random
 from statistics import mean, median
 from typing import Any
 
@@ -224,3 +225,27 @@ def test_imports_name_a_code_that_is_open_and_where_they_come_from(seed: int) ->
         assert codes[lot.row["hs_code"]] == METALS[lot.material]
         assert len(lot.row["country"]) == 2
         assert date.fromisoformat(lot.row["declared_on"]) < lot.day
+
+
+def test_each_scale_errs_within_the_limit_of_its_class_and_load(seed: int) -> None:
+    rng = Random(seed)
+    scales = [
+        scale
+        for facility in simulated(seed).facilities.values()
+        for scale in (facility.truck, facility.platform)
+    ]
+    used = set()
+    for scale in scales:
+        for _ in range(200):
+            load_kg = rng.uniform(scale.e_kg, scale.max_kg)
+            divisions = load_kg / scale.e_kg
+            # in service: 1, 2 or 3 divisions, as OIML R 76 has it for class III
+            most = 1 if divisions <= 500 else 2 if divisions <= 2000 else 3
+            shown = scale.read(rng, load_kg)
+            assert shown % scale.e_kg == 0
+            assert abs(shown - load_kg) <= most * scale.e_kg
+            if abs(shown - load_kg) > scale.e_kg:
+                used.add(most)
+
+    assert {scale.scale_class for scale in scales} == {"III"}
+    assert used >= {2, 3}, "heavier loads err by more"
