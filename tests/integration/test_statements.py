@@ -291,8 +291,9 @@ def test_xlsx_and_sdmx_hold_the_same_figures(chain: World) -> None:
     )
     assert by_key["RECYCLED_SHARE", "_T", "_T"] == "100.00"
     assert {row["VINTAGE"] for row in observations} == {str(statement.checkpoint.size)}
-    [dataset] = read_sdmx(b"".join(sdmx_csv_chunks(table)).decode()).data
-    read_back: Any = dataset.data
+    message: Any = read_sdmx(b"".join(sdmx_csv_chunks(table)).decode())
+    [dataset] = message.data
+    read_back = dataset.data
     assert len(read_back) == table.row_count
     assert [Decimal(str(value)) for value in read_back["OBS_VALUE"]] == [
         Decimal(row["OBS_VALUE"]) for row in observations
