@@ -27,14 +27,10 @@ from app.models import (
     row_id,
 )
 from app.services.claims import ACTIVE, OPEN_STATES, WITHDRAWN
+from app.services.directory import load_facilities_by_id
 from app.services.errors import refuse
 from app.services.facts import Fact
-from app.services.loading import (
-    load_claims,
-    load_facilities_by_id,
-    load_lots,
-    load_month,
-)
+from app.services.loading import load_claims, load_lots, load_month
 from app.services.rules import month_of
 from app.services.runs import CONSUMED
 from app.services.transfers import WEIGHTS_DIFFER, leaves_boundary

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Row, and_, bindparam, select
+from sqlalchemy import Row, and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.models import (
@@ -16,30 +15,29 @@ from app.models import (
     UNCOUNTED_COLUMNS,
     ClaimRow,
     ClaimStateRow,
-    FacilityRow,
     LotAliasRow,
     LotBalanceRow,
     LotRevisionRow,
     LotRow,
     MonthClosureRow,
-    OrganisationRow,
     ProcessRunRow,
-    ScaleRow,
     TransferOutcomeRow,
     TransferRow,
     entry_of,
 )
 from app.queries.lots import lot_value, position_value
 from app.queries.prepared import Prepared
+from app.services.directory import (
+    load_facilities,
+    load_facilities_by_id,
+    load_organisations,
+)
 from app.services.facts import Fact, made_lots, named_facilities, used_lots
 from app.services.journal import chunks
 from app.services.work import (
     VOIDED,
     ClaimState,
-    Facility,
     LotState,
-    Organisation,
-    Scale,
     TransferState,
     Work,
 )
@@ -80,23 +78,6 @@ _TAKEN_MANY = select(_LOTS.c.code).where(
 )
 
 
-class Directory:
-    """Organisations and facilities that a process has met: they never change."""
-
-    def __init__(self) -> None:
-        self.organisations: dict[str, Organisation] = {}
-        self.facilities: dict[str, Facility] = {}
-        self.facilities_by_id: dict[int, Facility] = {}
-
-
-_directories: WeakKeyDictionary[Engine, Directory] = WeakKeyDictionary()
-
-
-def directory_of(session: Session) -> Directory:
-    """The directory of a database; only committed rows are ever put into it."""
-    return _directories.setdefault(session.get_bind().engine, Directory())
-
-
 def load_work(session: Session, facts: Sequence[Fact], now: datetime) -> Work:
     """The working set of a batch, its lots locked in id order until the commit.
 
@@ -135,78 +116,6 @@ def load_after_lock(work: Work, facts: Sequence[Fact]) -> None:
     _load_own_numbers(work, facts)
     _load_facilities_with_runs(work, facts)
     _load_months(work, facts)
-
-
-def load_organisations(work: Work, codes: Iterable[str]) -> None:
-    """Organisations by code."""
-    met = directory_of(work.session).organisations
-    wanted = set(codes)
-    for chunk in chunks(sorted(wanted - met.keys())):
-        rows = work.session.execute(
-            select(
-                OrganisationRow.id, OrganisationRow.code, OrganisationRow.control_group
-            ).where(OrganisationRow.code.in_(chunk))
-        )
-        met.update((row.code, Organisation(*row)) for row in rows)
-    work.organisations.update((code, met[code]) for code in wanted if code in met)
-
-
-def load_facilities(work: Work, codes: Iterable[str]) -> None:
-    """Facilities with their scales, by code."""
-    wanted = set(codes)
-    met = directory_of(work.session)
-    for chunk in chunks(sorted(wanted - met.facilities.keys())):
-        _load_facilities(work, met, FacilityRow.code.in_(chunk))
-    for code in wanted & met.facilities.keys():
-        work.remember_facility(met.facilities[code])
-
-
-def load_facilities_by_id(work: Work, ids: Iterable[int]) -> None:
-    """The same, by key."""
-    wanted = set(ids) - work.facilities_by_id.keys()
-    met = directory_of(work.session)
-    for chunk in chunks(sorted(wanted - met.facilities_by_id.keys())):
-        _load_facilities(work, met, FacilityRow.id.in_(chunk))
-    for key in wanted & met.facilities_by_id.keys():
-        work.remember_facility(met.facilities_by_id[key])
-
-
-def _load_facilities(
-    work: Work,
-    met: Directory,
-    condition: Any,  # noqa: ANN401 - a clause
-) -> None:
-    scales: dict[int, dict[str, Scale]] = defaultdict(dict)
-    rows = work.session.execute(
-        select(
-            ScaleRow.facility_id,
-            ScaleRow.code,
-            ScaleRow.e_g,
-            ScaleRow.max_g,
-            ScaleRow.certificate_until,
-        )
-        .join(FacilityRow, FacilityRow.id == ScaleRow.facility_id)
-        .where(condition)
-    )
-    for row in rows:
-        scales[row.facility_id][row.code] = Scale(*row[1:])
-    found = work.session.execute(
-        select(
-            FacilityRow.id,
-            FacilityRow.code,
-            FacilityRow.organisation_id,
-            FacilityRow.kind,
-            FacilityRow.province,
-            FacilityRow.boundary_code,
-            OrganisationRow.control_group,
-        )
-        .join(OrganisationRow, OrganisationRow.id == FacilityRow.organisation_id)
-        .where(condition)
-    )
-    for one in found:
-        facility = Facility(*one, scales[one.id])
-        met.facilities[facility.code] = facility
-        met.facilities_by_id[facility.id] = facility
 
 
 def load_lots(work: Work, codes: Iterable[str]) -> None:
