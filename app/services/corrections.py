@@ -282,6 +282,10 @@ _UNDO: dict[str, Callable[[Work, int, int], None]] = {
 }
 
 
+TAKEN_BACK = frozenset(_UNDO)
+"""Types of facts that a correction can take back."""
+
+
 def _voids(key: Any) -> Any:  # noqa: ANN401 - a column and a clause
     """That a voiding takes back the entry which made a row."""
     return VoidingRow.voided_index == key // ROWS_PER_ENTRY

@@ -35,6 +35,7 @@ from app.services.facts import FACT_TYPES, parse_at
 from app.web.entry_words import sentence, type_name
 from app.web.lists import asked_choice, asked_key
 from app.web.numbers import instant
+from app.web.taking_back import may_take_back
 from ledger import ProofFile, format_proof_file, prove_inclusion
 
 bp = APIBlueprint("entries", __name__, enable_openapi=False)
@@ -127,6 +128,7 @@ def show_entry(index: int) -> str:
         lines=_lines(view.fact["data"]),
         covering=covering,
         size=size,
+        may_take_back=may_take_back(find_actor(), view),
     )
 
 
