@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -89,7 +91,9 @@ def audit_committed(
     with ExitStack() as stack:
         if count > 1:
             pool = stack.enter_context(
-                ProcessPoolExecutor(count, get_context("spawn"), _open_source, (url,))
+                ProcessPoolExecutor(
+                    count, get_context(_start_method()), _open_source, (url,)
+                )
             )
             results = pool.map(_audit_here, windows)
         else:
@@ -99,6 +103,12 @@ def audit_committed(
             found += differences
             progress(last)
     return found
+
+
+def _start_method() -> str:
+    """A fork starts at once, where nothing else runs in this process; else afresh."""
+    alone = sys.platform == "linux" and threading.active_count() == 1
+    return "fork" if alone else "spawn"
 
 
 _here: list[ArrowSource] = []
