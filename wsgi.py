@@ -1,6 +1,8 @@
 """The application, for a WSGI server."""
 
 from app import create_app
+from app.collector import calm_collector
 from app.config import Settings
 
+calm_collector()
 app = create_app(Settings.from_env())

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 from flask import Flask
-from flask.cli import FlaskGroup
+from flask.cli import AppGroup, ScriptInfo
 
 from app import create_app
 from app.cli import (
@@ -39,8 +39,25 @@ def _make_app() -> Flask:
     return create_app(Settings.from_env(), check=False)
 
 
-class Group(FlaskGroup):
-    """Says expected failures in one line, without a traceback."""
+class Group(AppGroup):
+    """Our commands alone, and expected failures in one line without a traceback.
+
+    The group of Flask would add the commands of every extension, and options that
+    load another application.
+    """
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - as click has it
+    ) -> click.Context:
+        """A context that knows how to make the application, once it is needed."""
+        info = ScriptInfo(
+            create_app=_make_app, set_debug_flag=False, load_dotenv_defaults=False
+        )
+        return super().make_context(info_name, args, parent=parent, obj=info, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
         """Run a command."""
@@ -55,13 +72,8 @@ class Group(FlaskGroup):
             sys.exit(1)
 
 
-@click.group(
-    cls=Group,
-    create_app=_make_app,
-    add_default_commands=False,
-    add_version_option=False,
-    load_dotenv=False,
-)
+@click.group(cls=Group)
+@click.version_option(package_name="remelt", message="remelt %(version)s")
 def main() -> None:
     """Remelt: recycled metal, lot by lot, on a signed append-only ledger."""
 

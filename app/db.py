@@ -34,6 +34,7 @@ PRAGMAS = (
     f"busy_timeout={BUSY_MS}",
     "trusted_schema=OFF",
     "cell_size_check=ON",
+    "cache_size=-32000",
 )
 
 # Longer than between two requests of a busy hour, shorter than any firewall waits

@@ -77,7 +77,8 @@ class ImportNames:
                 )
             )
         ]
-        self._made_lots: dict[str, set[str]] = {}
+        # Tuples: the collector passes over those of text, and there are many
+        self._made_lots: dict[str, tuple[str, ...]] = {}
         self._made_transfers: dict[tuple[str, str], str] = {}
         self._known_lots: dict[str, set[str]] = {}
         self._facilities: dict[str, str] = {}
@@ -121,7 +122,7 @@ class ImportNames:
 
     def _learn_lot(self, new: NewCode, code: str) -> None:
         if printed_code(new.text) is None:
-            self._made_lots.setdefault(new.text, set()).add(code)
+            self._made_lots[new.text] = (*self._made_lots.get(new.text, ()), code)
 
     def lot(self, ref: LotRef) -> str:
         """The code of a lot.
@@ -134,7 +135,7 @@ class ImportNames:
         if ref.text not in self._known_lots:
             rows = self.session.execute(self._lots_called([ref.text]))
             self._known_lots[ref.text] = {row.code for row in rows}
-        found = self._known_lots[ref.text] | self._made_lots.get(ref.text, set())
+        found = self._known_lots[ref.text].union(self._made_lots.get(ref.text, ()))
         if len(found) == 1:
             return next(iter(found))
         if found:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.collector import calm_collector
 from tests.bench import (
     append,
     append_http,
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="also write a page of the table")
     wanted = parser.parse_args()
     small = os.environ.get("SCALE") == "small"
+    calm_collector()
     lines = [HEAD]
     print(HEAD)
     for line in measured(wanted.subjects or list(SUBJECTS), small):
