@@ -7,6 +7,7 @@ from apiflask import APIFlask
 from app import api, db, errors, locale, logs, operation, schema, security, web
 from app.api import log as log_blueprint
 from app.config import Settings
+from app.paths import Number
 from app.strict_json import StrictJson
 
 
@@ -33,6 +34,7 @@ def create_app(settings: Settings, *, check: bool = True) -> APIFlask:
     app.json_provider_class = StrictJson
     app.json = StrictJson(app)
     app.config.from_mapping(settings.to_flask())
+    app.url_map.converters["int"] = Number
     logs.init_app(app)
     db.init_app(app, settings.database_url)
     if check:

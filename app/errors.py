@@ -19,7 +19,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.config import Settings
@@ -194,6 +194,7 @@ def init_app(app: APIFlask) -> None:
         app.register_error_handler(error, handle_problem)
     app.register_error_handler(ValidationError, handle_validation_error)
     app.register_error_handler(OperationalError, handle_database_error)
+    app.register_error_handler(DataError, handle_unstorable)
     app.register_error_handler(HTTPError, handle_api_error)
     app.register_error_handler(HTTPException, handle_http_error)
     app.register_blueprint(bp)
@@ -260,6 +261,12 @@ def handle_database_error(error: OperationalError) -> Answer:
         raise error
     log.error("database busy or gone", exc_info=error)
     return _answer(BUSY, "", headers={"Retry-After": RETRY_AFTER_S})
+
+
+def handle_unstorable(error: DataError) -> Answer:
+    """Answer a value that got past the checks and that the database cannot hold."""
+    log.error("a value that cannot be stored", exc_info=error)
+    return _answer(INVALID_INPUT, gettext("found a value that cannot be stored"))
 
 
 def localise(error: Exception | FieldFault) -> str:

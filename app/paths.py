@@ -1,9 +1,14 @@
-"""What follows from an address alone: who asks there, and with or without cookies."""
+"""What follows from an address alone: who asks there, cookies, numbers."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from werkzeug.routing import IntegerConverter, Map
+
+MAX_NUMBER = 2**53 - 1
+"""Of a row or an entry: what JSON and every database hold exactly."""
 PROGRAMS = re.compile(
     r"/(api|log|healthz|metrics|\.well-known)(/|$)|/v/[^/]+/bundle$", re.IGNORECASE
 )
@@ -30,3 +35,10 @@ def is_cookieless(path: str) -> bool:
     (True, False)
     """
     return COOKIELESS.match(path) is not None
+
+
+class Number(IntegerConverter):
+    """A whole number in an address; a larger one leads nowhere."""
+
+    def __init__(self, map: Map, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(map, *args, **{"max": MAX_NUMBER, **options})

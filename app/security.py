@@ -33,7 +33,7 @@ from app.paths import is_cookieless
 from app.queries.facts import Reader
 from app.queries.users import get_standing
 from app.services.access import Actor
-from app.services.errors import Unauthenticated
+from app.services.errors import Unauthenticated, refuse
 from app.services.keys import KeyRing
 from app.services.passwords import find_password_faults, normalise_password
 from app.services.recording import Doors
@@ -120,12 +120,27 @@ def init_app(app: Flask) -> None:
         engine_of(app).execution_options(sqlite_begin="DEFERRED"),
         expire_on_commit=False,
     )
+    app.before_request(_refuse_nul)
     # Before the check of forms, which reads the body
     app.before_request(_allow_body)
     csrf.init_app(app)
     limiter.init_app(app)
     _limit_sign_in(app)
     app.after_request(_add_headers)
+
+
+def _refuse_nul() -> None:
+    """No question holds the character 0: no text of the database can.
+
+    Raises:
+        Refused: Naming the argument.
+    """
+    for name, value in request.args.items(multi=True):
+        if "\x00" in name or "\x00" in value:
+            raise refuse(
+                name.replace("\x00", ""),
+                "found a character that cannot be shown, expected text",
+            )
 
 
 def allow_body(most_bytes: int) -> Callable[[View], View]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from app.api import bp
 from app.db import reading
+from app.queries.errors import NotFound
+from app.queries.lot_pages import get_readable_lot, trace_open_downstream
 from app.queries.lots import LotFilter, get_lot, list_lots, lots_by_id
 from app.queries.trace import trace_flows
 from app.schemas.lots import (
@@ -14,7 +16,7 @@ from app.schemas.lots import (
     TraceOut,
 )
 from app.security import current_actor, reader_for
-from labels.codes import parse_code
+from labels.codes import BadCode, parse_code
 
 
 @bp.get("/lots")
@@ -52,7 +54,7 @@ def show_lot(code: str) -> LotOut:
     with reading() as session:
         view = get_lot(
             session,
-            parse_code(code),
+            _code(code),
             organisation_id=reader.organisation_id,
             everything=reader.everything,
         )
@@ -70,12 +72,22 @@ def show_trace(code: str, query: TraceIn) -> TraceOut:
     """
     reader = reader_for(current_actor())
     with reading() as session:
-        view = get_lot(
-            session,
-            parse_code(code),
-            organisation_id=reader.organisation_id,
-            everything=reader.everything,
-        )
-        trace = trace_flows(session, view.id, query.direction, query.max_runs)
+        view, _ = get_readable_lot(session, _code(code), reader)
+        if query.direction == "upstream":
+            trace = trace_flows(session, view.id, "upstream", query.max_runs)
+        else:
+            trace = trace_open_downstream(session, view.id, reader, query.max_runs)
         lots = lots_by_id(session, sorted({flow.lot_id for flow in trace.flows}))
     return TraceOut.of(view, trace, lots, reader, query.direction)
+
+
+def _code(text: str) -> str:
+    """A code out of an address.
+
+    Raises:
+        NotFound: It is none.
+    """
+    try:
+        return parse_code(text)
+    except BadCode:
+        raise NotFound("no lot {code}", code=text[:40]) from None

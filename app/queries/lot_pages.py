@@ -29,7 +29,7 @@ from app.queries.errors import NotFound
 from app.queries.evidence import chunks
 from app.queries.facts import EntryView, Reader, get_entry_view
 from app.queries.lots import LotView, lots_by_id
-from app.queries.trace import Flow, trace_flows
+from app.queries.trace import Flow, Trace, trace_flows
 
 Standing = Literal["own", "counterparty", "other"]
 MOST_ENTRIES = 200
@@ -130,19 +130,9 @@ def get_way(session: Session, view: LotView, reader: Reader, max_runs: int) -> W
     the first run of somebody else.
     """
     up = trace_flows(session, view.id, "upstream", max_runs)
-    down = trace_flows(session, view.id, "downstream", max_runs)
+    down = trace_open_downstream(session, view.id, reader, max_runs)
     runs = _runs(session, {flow.run_id for flow in (*up.flows, *down.flows)})
-    ours = list(down.flows)
-    if not reader.everything:
-        ours = _reached(
-            view.id,
-            [
-                flow
-                for flow in down.flows
-                if runs[flow.run_id].organisation_id == reader.organisation_id
-            ],
-        )
-    flows = tuple(dict.fromkeys((*up.flows, *ours)))
+    flows = tuple(dict.fromkeys((*up.flows, *down.flows)))
     lots = lots_by_id(session, sorted({view.id, *(flow.lot_id for flow in flows)}))
     open_to = frozenset(
         key
@@ -157,6 +147,22 @@ def get_way(session: Session, view: LotView, reader: Reader, max_runs: int) -> W
         open_to | {view.id},
         up.truncated or down.truncated,
     )
+
+
+def trace_open_downstream(
+    session: Session, lot_id: int, reader: Reader, max_runs: int
+) -> Trace:
+    """Where a lot went, as far as the reader's own runs lead."""
+    down = trace_flows(session, lot_id, "downstream", max_runs)
+    if reader.everything:
+        return down
+    runs = _runs(session, {flow.run_id for flow in down.flows})
+    ours = [
+        flow
+        for flow in down.flows
+        if runs[flow.run_id].organisation_id == reader.organisation_id
+    ]
+    return Trace(_reached(lot_id, ours), down.truncated)
 
 
 def _reached(lot_id: int, flows: Sequence[Flow]) -> list[Flow]:

@@ -178,13 +178,12 @@ class TraceOut(BaseModel):
         reader: Reader,
         direction: str,
     ) -> Self:
-        """Out of the queries' values, less what the reader may not see."""
+        """Out of the queries' values; codes of the reader's own lots only."""
         own = {
             key
             for key, lot in lots.items()
             if reader.everything or reader.organisation_code in (lot.holder, lot.maker)
         }
-        hidden = set(lots) - own if direction == "downstream" else set()
         return cls(
             lot=view.lot.code,
             direction=direction,
@@ -201,7 +200,6 @@ class TraceOut(BaseModel):
                     metal_g=lot.lot.metal_g,
                 )
                 for key, lot in sorted(lots.items())
-                if key not in hidden
             ],
             flows=[
                 TraceFlowOut(
@@ -211,6 +209,5 @@ class TraceOut(BaseModel):
                     metal_g=flow.metal_g,
                 )
                 for flow in trace.flows
-                if flow.lot_id not in hidden
             ],
         )

@@ -379,8 +379,22 @@ def test_a_trace_shows_stage_and_grams_of_others_but_not_their_codes(
     assert by_code[None]["province"] == "440000"
     assert {flow["net_g"] for flow in trace["flows"]} == {-12_480_000, 10_000_000}
     assert other.get(f"/api/v1/lots/{shredded}").status_code == 200
+    sorted_ = {
+        **run,
+        "run": new_code(),
+        "facility": yards.site,
+        "kind": "sort",
+        "inputs": [{"lot": shredded, "net_g": 10_000_000}],
+        "outputs": [{**run["outputs"][0], "lot": new_code(), "net_g": 9_950_000}],
+        "losses": {"dust": 50_000},
+    }
+    used = send(own, fact("run.recorded", sorted_, "2026-03-09T08:00:00Z"))
+    assert used.status_code == 201, used.json
     down = other.get(f"/api/v1/lots/{lot}/trace?direction=downstream").json
     assert {node["code"] for node in down["lots"]} == {lot, shredded}
+    assert {flow["net_g"] for flow in down["flows"]} == {-12_480_000, 10_000_000}
+    further = own.get(f"/api/v1/lots/{shredded}/trace?direction=downstream").json
+    assert {flow["net_g"] for flow in further["flows"]} == {-10_000_000, 9_950_000}
     assert own.get(f"/api/v1/lots/{lot}").status_code == 404
 
 
