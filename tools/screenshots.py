@@ -134,6 +134,14 @@ SHOTS = (
         "/entries?type=run.recorded",
         r'href="/entries/(\d+)"',
     ),
+    Shot(
+        "take-back",
+        "web.ask_to_take_back",
+        "/entries/{}/take-back",
+        MANAGER,
+        "/entries?type=run.recorded",
+        r'href="/entries/(\d+)"',
+    ),
     Shot("claims", "web.show_claims", "/claims", MANAGER),
     Shot(
         "claim",
