@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from app.intake.drafts import Draft, printed_code
 from app.intake.faults import N_, shown
 from app.intake.heads import Binding, Values, read_heads, read_rows
+from app.intake.kept_rows import FirstRows
 from app.intake.lots import make_delivered, make_sourced
 from app.intake.reading import Table
 from app.intake.row_reader import Outcome, Rejected, RowReader
@@ -51,23 +52,21 @@ def read_bound(table: Table, template: Template, binding: Binding) -> Iterator[O
 
 
 def _each(rows: Iterator[Values], binding: Binding, make: Maker) -> Iterator[Outcome]:
-    seen: dict[tuple[object, ...], int] = {}
-    for row in rows:
-        reader = RowReader(binding, row)
-        drafts = make(reader)
-        _check_once(reader, binding.template.id, seen)
-        if reader.faults:
-            yield Rejected((row.row,), tuple(reader.faults))
-        else:
-            yield from drafts
+    with FirstRows() as first_rows:
+        for row in rows:
+            reader = RowReader(binding, row)
+            drafts = make(reader)
+            _check_once(reader, binding.template.id, first_rows)
+            if reader.faults:
+                yield Rejected((row.row,), tuple(reader.faults))
+            else:
+                yield from drafts
 
 
-def _check_once(
-    reader: RowReader, template_id: str, seen: dict[tuple[object, ...], int]
-) -> None:
+def _check_once(reader: RowReader, template_id: str, first_rows: FirstRows) -> None:
     """A fault where another row of the file states the same fact, or names it so."""
     for identity in _IDENTITIES[template_id](reader):
-        first = seen.setdefault(identity, reader.row)
+        first = first_rows.of(identity, reader.row)
         if first == reader.row:
             continue
         if template_id == "deliveries":

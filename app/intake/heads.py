@@ -262,6 +262,10 @@ def read_rows(table: Table, binding: Binding) -> Iterator[Values]:
 class Faulty:
     """Stands for the value of a cell that could not be read."""
 
+    def __reduce__(self) -> str:
+        # A row that was put aside comes back with the one that is compared with
+        return "FAULTY"
+
 
 FAULTY = Faulty()
 

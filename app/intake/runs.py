@@ -8,6 +8,7 @@ from typing import Any
 from app.intake.drafts import Draft, LotRef, NewCode, printed_code
 from app.intake.faults import N_, shown
 from app.intake.heads import Binding, Values
+from app.intake.kept_rows import FirstRows, GroupedRows
 from app.intake.materials import catalogue
 from app.intake.row_reader import Outcome, Rejected, RowReader, own_alias, without_none
 
@@ -28,24 +29,26 @@ def read_runs(rows: Iterator[Values], binding: Binding) -> Iterator[Outcome]:
 
     A run whose number is missing or faulty is rejected row by row.
     """
-    runs: dict[object, list[Values]] = {}
-    for row in rows:
-        number = row.values.get("run")
-        if isinstance(number, str):
-            runs.setdefault(number, []).append(row)
-        else:
-            reader = RowReader(binding, row)
-            _check_flow(reader)
-            runs[object()] = [Values(row.row, row.values, tuple(reader.faults))]
-    for number, parts in runs.items():
-        readers = [RowReader(binding, part) for part in parts]
-        if isinstance(number, str):
-            draft = _run(number, readers)
-            if draft is not None:
-                yield draft
-                continue
-        faults = tuple(fault for reader in readers for fault in reader.faults)
-        yield Rejected(tuple(reader.row for reader in readers), faults)
+    with FirstRows() as first_rows, GroupedRows() as kept:
+        for row in rows:
+            number = row.values.get("run")
+            first = row.row
+            if isinstance(number, str):
+                first = first_rows.of((number,), row.row)
+            kept.add(first, row)
+        for parts in kept.groups():
+            readers = [RowReader(binding, part) for part in parts]
+            number = parts[0].values.get("run")
+            if isinstance(number, str):
+                draft = _run(number, readers)
+                if draft is not None:
+                    yield draft
+                    continue
+            else:
+                for reader in readers:
+                    _check_flow(reader)
+            faults = tuple(fault for reader in readers for fault in reader.faults)
+            yield Rejected(tuple(reader.row for reader in readers), faults)
 
 
 def _run(number: str, readers: list[RowReader]) -> Draft | None:

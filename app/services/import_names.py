@@ -104,13 +104,13 @@ class ImportNames:
     def learn(self, draft: Draft, data: dict[str, Any]) -> None:
         """What a draft makes may be named by the rows behind it.
 
+        A file of sourced lots names no other lots: a million of them are not kept.
+
         Args:
             draft: As the file states it.
             data: The same with codes in place of names.
         """
         match draft.type:
-            case "lot.sourced":
-                self._learn_lot(draft.data["lot"], data["lot"])
             case "run.recorded":
                 for flow, made in zip(
                     draft.data["outputs"], data["outputs"], strict=True
