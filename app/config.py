@@ -168,6 +168,10 @@ class Settings:
             # Deliverability would need the network at each sign-in
             "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
             "SECURITY_USE_REGISTER_V2": True,
+            # No page asks for a password again, and none uses files of the extension:
+            # their addresses stay closed
+            "SECURITY_FRESHNESS": timedelta(seconds=-1),
+            "SECURITY_STATIC_FOLDER": None,
         }
 
 

@@ -53,7 +53,10 @@ SIGNER_LOCK = 0x52454D53
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
 @with_appcontext
 def serve(host: str, port: int, workers: int, threads: int) -> None:
-    """Serve pages and API, and sign checkpoints, until told to stop."""
+    """Serve pages and API, sign checkpoints, record files, until told to stop.
+
+    Example: remelt serve --port 8080 --workers 4
+    """
     settings: Settings = current_app.config["SETTINGS"]
     check_schema(engine_of(current_app))
     read_log_key(settings.data_dir)  # a missing key shows now, not in the child
@@ -70,6 +73,8 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
         "worker_class": "gthread",
         "graceful_timeout": 30,
         "accesslog": None,
+        # A socket in the home of whoever starts it, which nobody here asks
+        "control_socket_disable": True,
     }
     click.echo(f"Remelt serves {settings.base_url} on {host}:{port}", err=True)
     parent = os.getpid()

@@ -30,8 +30,6 @@ PUBLIC = {
     "security.change_password": "Flask-Security asks for a session itself",
     "security.login": "the way in",
     "security.logout": "the way out",
-    "security.static": "files of Flask-Security",
-    "security.verify": "Flask-Security asks for a session itself",
     "static": "style, script, fonts",
     "statistics.download": "asks for a role of statistics in the view",
     "statistics.download_national": "national figures are for everybody",
