@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_app
 from app.cli.database import read_log_key
+from app.collector import calm_collector
 from app.config import Settings
 from app.db import engine_of, reading, transaction
 from app.operation import SHARED_FOLDER
@@ -61,11 +62,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     check_schema(engine_of(current_app))
     read_log_key(settings.data_dir)  # a missing key shows now, not in the child
     share_figures(settings.data_dir)
-    context = multiprocessing.get_context("spawn")
-    signer = context.Process(target=run_signer, args=(os.getpid(),), daemon=True)
-    signer.start()
-    importer = context.Process(target=run_importer, args=(os.getpid(),), daemon=True)
-    importer.start()
+    beside = [_start(run_signer), _start(run_importer)]
     options = {
         "bind": f"{host}:{port}",
         "workers": workers,
@@ -83,10 +80,22 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     finally:
         # A worker that was forked comes by here too: the two are not its children
         if os.getpid() == parent:
-            for process in (importer, signer):
+            for process in beside:
                 process.terminate()
-            for process in (importer, signer):
-                process.join(5)
+            for process in beside:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(5)
+
+
+def _start(work: Callable[[int], None]) -> subprocess.Popen[bytes]:
+    """A process beside the server that ends with it.
+
+    Not one of multiprocessing: each worker of gunicorn is a fork, and would try to
+    join what is not its child as it ends.
+    """
+    name = work.__name__
+    line = f"from app.serving import {name}; {name}({os.getpid()})"
+    return subprocess.Popen([sys.executable, "-c", line])  # noqa: S603 - our own words
 
 
 def share_figures(data_dir: Path) -> None:
@@ -175,6 +184,7 @@ def run_importer(parent: int) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: stop.set())
+    calm_collector()
     app = create_app(Settings.from_env())
     with app.app_context():
         while not stop.is_set() and os.getppid() == parent:

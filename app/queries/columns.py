@@ -12,9 +12,6 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Protocol
 
-import adbc_driver_manager
-import adbc_driver_sqlite.dbapi
-import nanoarrow
 import numpy as np
 from sqlalchemy import URL, Connection, Dialect
 
@@ -22,6 +19,7 @@ from app.queries.prepared import Prepared
 from graph.audit import Ints, as_columns
 
 BATCH_ROWS = 16_384
+WHOLE = frozenset({"INT64", "INT32", "INT16"})
 
 
 class Source(Protocol):
@@ -87,6 +85,11 @@ class ArrowSource:
             yield from zip(*columns, strict=True)
 
     def _batches(self, query: Prepared, low: int, high: int) -> Iterator[Any]:
+        # Imported where they are used: the driver loads pyarrow and pandas where it
+        # finds them, which takes two seconds and 100 MB
+        import adbc_driver_manager  # noqa: PLC0415
+        import nanoarrow  # noqa: PLC0415
+
         options = {}
         if self._dialect.name == "sqlite":
             options["adbc.sqlite.query.batch_rows"] = BATCH_ROWS
@@ -103,8 +106,8 @@ class ArrowSource:
 
 
 def _whole_numbers(column: Any) -> Ints:  # noqa: ANN401 - nanoarrow has no types
-    if column.schema.type not in _WHOLE:
-        raise TypeError(f"found {column.schema.type}, expected whole numbers")
+    if column.schema.type.name not in WHOLE:
+        raise TypeError(f"found {column.schema.type.name}, expected whole numbers")
     end = column.offset + len(column)
     if len(validity := column.buffer(0)):
         valid = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
@@ -112,9 +115,6 @@ def _whole_numbers(column: Any) -> Ints:  # noqa: ANN401 - nanoarrow has no type
             raise TypeError("found nothing where a whole number belongs")
     values: Ints = np.asarray(column.buffer(1))
     return values[column.offset : end]
-
-
-_WHOLE = frozenset({nanoarrow.Type.INT64, nanoarrow.Type.INT32, nanoarrow.Type.INT16})
 
 
 @contextmanager
@@ -125,6 +125,8 @@ def open_arrow(url: URL) -> Iterator[ArrowSource]:
         url: Of a SQLite file or a PostgreSQL database.
     """
     if url.get_backend_name() == "sqlite":
+        import adbc_driver_sqlite.dbapi  # noqa: PLC0415 - see above
+
         address = f"file:{url.database}?mode=ro"
         connection = adbc_driver_sqlite.dbapi.connect(address, autocommit=True)
         begin = "BEGIN"
