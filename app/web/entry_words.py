@@ -62,7 +62,7 @@ def _sentence(kind: str, data: dict[str, Any], lot: str | None) -> Any:  # noqa:
         case "transfer.dispatched" | "transfer.accepted":
             return gettext("Weighed %(mass)s", mass=mass(data["weighing"]["net_g"]))
         case "lot.delivered":
-            return f"{word(data['to'], 'destination')}: {mass(data['net_g'])}"
+            return f"{word(data['to'], 'destination')} · {mass(data['net_g'])}"
         case "claim.issued":
             return gettext(
                 "%(share)s recycled, %(mass)s of metal",

@@ -248,7 +248,9 @@ def log_facts(
     except ValidationError as invalid:
         for fault in invalid.errors(include_url=False):
             path = "data." + ".".join(str(part) for part in fault["loc"])
-            _note(typed, path, gettext(fault["msg"]), fields)
+            # On a line of its own: what stands in brackets would be collected
+            expected = fault["msg"]
+            _note(typed, path, gettext(expected), fields)
     except Refused as refused:
         for one in refused.faults:
             _note(typed, one.field, said(one.message, one.values), fields)

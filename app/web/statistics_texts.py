@@ -354,7 +354,12 @@ def target_row(one: Progress) -> dict[str, Any]:
         "period": one.reading.period if one.reading else "",
         "standing": said(STANDINGS[one.standing]),
         "beside": [
-            f"{other.period}: {_reading(other, target.unit)}. {said(other.note)}"
+            " · ".join(
+                filter(
+                    None,
+                    (other.period, _reading(other, target.unit), said(other.note)),
+                )
+            )
             for other in (one.latest_result, *one.beside)
             if other is not None
         ],

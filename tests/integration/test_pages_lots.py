@@ -79,9 +79,10 @@ def test_hostile_questions_find_nothing_and_break_nothing(
     answer = client.get("/lots", query_string={"text": text})
     searched = client.get("/search", query_string={"text": text})
 
-    assert answer.status_code == 200
+    no_text = "\x00" in text
+    assert answer.status_code == (422 if no_text else 200)
     assert "<script>alert" not in answer.text
-    assert searched.status_code in (200, 302)
+    assert searched.status_code in ((422,) if no_text else (200, 302))
 
 
 def test_a_lot_shows_its_facts_its_way_and_its_history(app: APIFlask) -> None:

@@ -155,7 +155,8 @@ def test_hostile_texts_find_nothing_and_break_nothing(
 
         answer = smelter.get(f"/{page}", query_string=dict.fromkeys(names, text))
 
-        assert answer.status_code in (200, 302), ascii(text)
+        expected = (422,) if "\x00" in text else (200, 302)
+        assert answer.status_code in expected, ascii(text)
         assert "<b>x</b>" not in answer.text
 
 

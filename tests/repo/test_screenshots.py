@@ -14,7 +14,6 @@ from tools.screenshots import SHOTS
 
 PAGES = {"web", "public", "security", "entries", "statistics", "verify", "problems"}
 NO_PAGES = {
-    "security.static": "files of Flask-Security",
     "statistics.download": "a file",
     "statistics.download_national": "a file",
     "statistics.show_chart": "a picture on the page of the statistics",
