@@ -14,12 +14,14 @@ from app.models.imports import ImportRow
 from app.models.labels import LabelCodeRow, LabelRow, LabelVoidingRow
 from app.models.log import (
     CheckpointRow,
+    CosignatureRow,
     EntryPartyRow,
     LogEntryRow,
     LogHeadRow,
     LogTileRow,
     SignerRow,
     VoidingRow,
+    WitnessRow,
 )
 from app.models.lots import (
     CELL_COLUMNS,
@@ -32,9 +34,13 @@ from app.models.lots import (
     TakingRow,
 )
 from app.models.organisations import (
+    DisclosureGrantRow,
+    DisclosureKeyRow,
     DisclosureRow,
+    ErasureRow,
     OrganisationRow,
     SealedKeyRow,
+    SigningKeyEndRow,
     SigningKeyRow,
 )
 from app.models.runs import MonthClosureRow, ProcessRunRow, RunFlowRow
@@ -51,9 +57,13 @@ __all__ = [
     "ClaimRow",
     "ClaimStateRow",
     "ClaimWithdrawalRow",
+    "CosignatureRow",
     "DeliveryRow",
+    "DisclosureGrantRow",
+    "DisclosureKeyRow",
     "DisclosureRow",
     "EntryPartyRow",
+    "ErasureRow",
     "FacilityRow",
     "ImportRow",
     "LabelCodeRow",
@@ -74,6 +84,7 @@ __all__ = [
     "ScaleRow",
     "SealedKeyRow",
     "SignerRow",
+    "SigningKeyEndRow",
     "SigningKeyRow",
     "SupplyRecordRow",
     "TableKind",
@@ -83,6 +94,7 @@ __all__ = [
     "TransferRow",
     "UserRow",
     "VoidingRow",
+    "WitnessRow",
     "entry_of",
     "row_id",
     "tables_of",

@@ -98,6 +98,36 @@ class CheckpointRow(Base):
     signed_at: Mapped[Instant]
 
 
+class CosignatureRow(Base):
+    """A witness's line below the checkpoint of one size.
+
+    ``witness`` is its name in the policy, ``line`` the signature line with its end.
+    """
+
+    __tablename__ = "cosignature"
+    __table_args__ = (FACT,)
+
+    size: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("checkpoint.size"), primary_key=True
+    )
+    witness: Mapped[str] = mapped_column(Text, primary_key=True)
+    line: Mapped[str] = mapped_column(Text)
+    cosigned_at: Mapped[Instant]
+
+
+class WitnessRow(Base):
+    """What a witness of the policy last said: state, its size, and what went wrong."""
+
+    __tablename__ = "witness"
+    __table_args__ = (OPERATIONAL,)
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)
+    tried_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class LogHeadRow(Base):
     """Size and right edge of the tree: one row, rewritten by every append."""
 
