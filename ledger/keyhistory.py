@@ -8,9 +8,10 @@ fact                     signed by
 ======================== =============================================================
 log.genesis              the registrar's key that it names
 organisation.registered  a key of the operator
-key.registered           the first key (number 1): a key of the operator; later ones: a
-                         valid key of the organisation
-key.rotated              the new key, whose digest the old key's registration named
+key.registered           where the organisation has no valid key, as at first: a key of
+                         the operator; else a valid key of the organisation
+key.rotated              the new key, whose digest the old key's registration named; so
+                         an old key that was revoked can still be replaced
 key.revoked              a valid key of the organisation, or of the operator
 any other                a valid key of the organisation that states it
 ======================== =============================================================
@@ -142,7 +143,7 @@ class KeyHistory:
         if fact["type"] == "key.rotated":
             return _key(fact, "vkey")
         record = self.key_at(entry.signatures[0].name, index)
-        if record.organisation not in self._signing_organisations(fact):
+        if record.organisation not in self._signing_organisations(fact, index):
             raise BadSignature(
                 f"{fact['type']} of {fact['org']} was signed by "
                 f"{record.organisation}, which may not"
@@ -151,13 +152,17 @@ class KeyHistory:
             raise BadSignature(f"the operator may not sign {fact['type']}")
         return record.verifier
 
-    def _signing_organisations(self, fact: Mapping[str, Any]) -> set[str]:
+    def has_valid_key(self, organisation: str, index: int) -> bool:
+        """Whether any key of an organisation may sign the entry at this index."""
+        return any(one.is_valid_at(index) for one in self.keys_of(organisation))
+
+    def _signing_organisations(self, fact: Mapping[str, Any], index: int) -> set[str]:
         match fact["type"]:
             case "organisation.registered":
                 return {self.operator} & {fact["org"]}
             case "key.registered":
-                first = parse_key_name(_key(fact, "vkey").name).number == 1
-                return {self.operator if first else fact["org"]}
+                own = self.has_valid_key(fact["org"], index)
+                return {fact["org"] if own else self.operator}
             case "key.revoked":
                 return {self.operator, fact["org"]}
             case _:
@@ -194,7 +199,7 @@ class KeyHistory:
                 case "key.rotated":
                     self._rotate_key(index, fact)
                 case "key.revoked":
-                    self._end_key(self._key_by_id(fact, "key_id", index), index)
+                    self._revoke_key(index, fact)
         except BrokenHistory:
             raise
         except LedgerError as error:
@@ -232,11 +237,18 @@ class KeyHistory:
         self._keep(self._new_record(index, fact, verifier, _text(fact, "held_by")))
 
     def _rotate_key(self, index: int, fact: Mapping[str, Any]) -> None:
-        old, verifier = self._key_by_id(fact, "old", index), _key(fact, "vkey")
+        old, verifier = self._key_by_id(fact, "old"), _key(fact, "vkey")
         if old.next_digest != hashlib.sha256(verifier.public_key).hexdigest():
             raise BrokenHistory(f"the key {old.verifier.name} names another next key")
         self._keep(self._new_record(index, fact, verifier, old.held_by))
-        self._end_key(old, index)
+        if old.ended_index is None:
+            self._end_key(old, index)
+
+    def _revoke_key(self, index: int, fact: Mapping[str, Any]) -> None:
+        record = self._key_by_id(fact, "key_id")
+        if not record.is_valid_at(index):
+            raise BrokenHistory(f"the key {record.verifier.name} has ended before")
+        self._end_key(record, index)
 
     def _new_record(
         self, index: int, fact: Mapping[str, Any], verifier: Verifier, held_by: str
@@ -266,12 +278,12 @@ class KeyHistory:
         # Numbers only grow, so that the list stays in their order
         self._names.setdefault(record.organisation, []).append(record.verifier.name)
 
-    def _key_by_id(self, fact: Mapping[str, Any], member: str, index: int) -> KeyRecord:
+    def _key_by_id(self, fact: Mapping[str, Any], member: str) -> KeyRecord:
         wanted = _text(fact, member)
         for record in reversed(self.keys_of(str(fact["org"]))):
-            if record.verifier.key_id.hex() == wanted and record.is_valid_at(index):
+            if record.verifier.key_id.hex() == wanted:
                 return record
-        raise BrokenHistory(f"{fact['org']} has no valid key {wanted}")
+        raise BrokenHistory(f"{fact['org']} has no key {wanted}")
 
     def _end_key(self, record: KeyRecord, index: int) -> None:
         self._keys[record.verifier.name] = replace(record, ended_index=index)

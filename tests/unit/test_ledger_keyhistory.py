@@ -12,7 +12,6 @@ from ledger import (
     BrokenHistory,
     KeyHistory,
     LedgerError,
-    MalformedEntry,
     Signer,
     key_name,
     parse_entry,
@@ -175,7 +174,7 @@ ORG = {"code": SMELTER, "roles": ["recycler"]}
         ("organisation.registered", OPERATOR, ORG, FIRST),
         ("organisation.registered", YARD, ORG, FIRST),
         ("organisation.registered", YARD, ORG, REGISTRAR),
-        # A first key comes from the operator, a later one never does
+        # Who has a valid key registers the next one; the operator cannot
         ("key.registered", YARD, key_fact(YARD, SECOND), REGISTRAR),
         ("key.registered", SMELTER, key_fact(SMELTER, signer_of(SMELTER)), FIRST),
         # Nobody else's key can be revoked
@@ -234,7 +233,7 @@ def stolen(name: str) -> dict[str, Any]:
             "key.registered",
             YARD,
             key_fact(YARD, Signer.from_bytes(FIRST.name, bytes(32))),
-            REGISTRAR,
+            FIRST,
         ),
         # A key that is in use already, by whomever
         ("key.registered", YARD, stolen(SECOND.name), FIRST),
@@ -333,5 +332,62 @@ def test_a_key_name_without_a_number_registers_nothing() -> None:
     nameless = Signer.from_bytes("nameless", bytes(32))
     log.add("key.registered", YARD, key_fact(YARD, nameless), FIRST)
 
-    with pytest.raises(MalformedEntry):
+    with pytest.raises(BrokenHistory, match="no key name"):
+        fold(log)
+
+
+def revoke(log: SmallLog, key: Signer, signer: Signer) -> None:
+    data = {"key_id": key.verifier.key_id.hex(), "reason": "lost"}
+    log.add("key.revoked", YARD, data, signer)
+
+
+def test_the_operator_registers_a_key_for_who_has_none_left() -> None:
+    log = founded()
+    revoke(log, FIRST, REGISTRAR)
+    log.add("key.registered", YARD, key_fact(YARD, SECOND), REGISTRAR)
+    add_lot(log, SECOND)
+
+    assert fold(log).held_by(SECOND.name) == "organisation"
+
+
+def test_a_revoked_key_registers_no_other() -> None:
+    log = founded()
+    revoke(log, FIRST, FIRST)
+    log.add("key.registered", YARD, key_fact(YARD, SECOND), FIRST)
+
+    with pytest.raises(BadSignature):
+        fold(log)
+
+
+def test_who_lost_a_key_to_a_thief_goes_on_with_the_next() -> None:
+    log = founded(next=digest_of(SECOND))
+    thief = THIRD
+    log.add("key.registered", YARD, key_fact(YARD, thief), FIRST)
+    revoke(log, FIRST, thief)
+    fourth = Signer.from_bytes(key_name(ORIGIN, YARD, 4), SECOND.seed)
+    data = {"old": FIRST.verifier.key_id.hex(), "vkey": fourth.vkey}
+    log.add("key.rotated", YARD, data, fourth)
+    revoke(log, thief, fourth)
+
+    assert [one.ended_index for one in fold(log).keys_of(YARD)] == [4, 6, None]
+
+
+def test_a_key_ends_once() -> None:
+    log = founded()
+    log.add("key.registered", YARD, key_fact(YARD, SECOND), FIRST)
+    revoke(log, FIRST, SECOND)
+    revoke(log, FIRST, SECOND)
+
+    with pytest.raises(BrokenHistory, match="ended before"):
+        fold(log)
+
+
+def test_a_next_key_is_used_once() -> None:
+    log = founded(next=digest_of(SECOND))
+    data = {"old": FIRST.verifier.key_id.hex(), "vkey": SECOND.vkey}
+    log.add("key.rotated", YARD, data, SECOND)
+    again = Signer.from_bytes(THIRD.name, SECOND.seed)
+    log.add("key.rotated", YARD, {**data, "vkey": again.vkey}, again)
+
+    with pytest.raises(BrokenHistory, match="in use"):
         fold(log)
