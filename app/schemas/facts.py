@@ -14,10 +14,12 @@ from app.schemas.fields import (
     FactId,
     Grams,
     HexDigest,
+    KeyId,
     Line,
     Ppm,
     Prose,
     Province,
+    SaltedDigest,
     SomeGrams,
     Symbol,
     Uscc,
@@ -113,6 +115,21 @@ class KeyData(Closed):
     held_by: Literal["organisation", "platform"]
     next: HexDigest | None = None
     proof: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}==$")]
+
+
+class RotatedData(Closed):
+    """``key.rotated``: signed by the new key, which the old one had committed to."""
+
+    old: KeyId
+    vkey: Line
+    next: HexDigest | None = None
+
+
+class RevokedData(Closed):
+    """``key.revoked``: the key signs nothing behind this entry."""
+
+    key_id: KeyId
+    reason: Prose
 
 
 class WeighingData(Closed):
@@ -408,11 +425,27 @@ class CorrectedData(Closed):
     reason: Prose
 
 
+class ErasedData(Closed):
+    """``disclosure.erased``: digests of an own entry whose values are gone."""
+
+    of: FactId
+    digests: Annotated[list[SaltedDigest], Field(min_length=1, max_length=16)]
+    basis: Prose
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if self.digests != sorted(set(self.digests)):
+            raise ValueError("digests: expected each once, sorted")
+        return self
+
+
 DATA: dict[str, type[Closed]] = {
     "log.genesis": GenesisData,
     "organisation.registered": OrganisationData,
     "facility.registered": FacilityData,
     "key.registered": KeyData,
+    "key.rotated": RotatedData,
+    "key.revoked": RevokedData,
     "lot.sourced": SourcedData,
     "lot.assayed": AssayedData,
     "run.recorded": RunData,
@@ -425,6 +458,7 @@ DATA: dict[str, type[Closed]] = {
     "label.issued": LabelData,
     "label.voided": LabelVoidedData,
     "entry.corrected": CorrectedData,
+    "disclosure.erased": ErasedData,
 }
 
 

@@ -38,6 +38,10 @@ class NoSigningKey(Conflict):
     """The platform keeps no key with which it could sign for the organisation."""
 
 
+class KeyEnded(Conflict):
+    """The key that signed was rotated or revoked meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldFault:
     """One thing wrong with one field of a request.

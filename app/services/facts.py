@@ -39,6 +39,8 @@ FACT_TYPES: dict[str, FactType] = {
         ),
         FactType("facility.registered", ("address", "coordinates"), 2),
         FactType("key.registered"),
+        FactType("key.rotated"),
+        FactType("key.revoked"),
         FactType(
             "lot.sourced",
             (
@@ -68,6 +70,7 @@ FACT_TYPES: dict[str, FactType] = {
         FactType("label.issued"),
         FactType("label.voided"),
         FactType("entry.corrected"),
+        FactType("disclosure.erased"),
     )
 }
 
@@ -115,6 +118,7 @@ class SealedFact:
         request_digest: Keyed digest of the request, 32 bytes.
         disclosures: (digest, field name, disclosure text) of each private value.
         parents: Leaf hashes that the entry names, hexadecimal.
+        key_name: Of the key that signed; None: nobody did, for a dry run.
     """
 
     fact: Fact
@@ -123,6 +127,7 @@ class SealedFact:
     request_digest: bytes
     disclosures: tuple[tuple[str, str, str], ...]
     parents: tuple[str, ...]
+    key_name: str | None = None
 
 
 def used_lots(fact: Fact) -> Iterator[str]:

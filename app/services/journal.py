@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
-from app.models import LogEntryRow, LogHeadRow
+from app.models import LogEntryRow, LogHeadRow, SigningKeyEndRow
 from app.queries.prepared import Prepared, first_after, insert_rows
 from app.services.facts import SealedFact
 from ledger import Frontier
@@ -20,8 +20,13 @@ HEAD_ID = 1
 # one anew costs as much as running it
 _ENTRIES: Any = LogEntryRow.__table__
 _HEAD: Any = LogHeadRow.__table__
+_ENDS: Any = SigningKeyEndRow.__table__
+_LAST_END = [
+    select(column).order_by(_ENDS.c.id.desc()).limit(1).scalar_subquery()
+    for column in (_ENDS.c.id, _ENDS.c.signing_key_id)
+]
 _READ_HEAD = Prepared(
-    select(_HEAD.c.size, _HEAD.c.frontier).where(_HEAD.c.id == HEAD_ID)
+    select(_HEAD.c.size, _HEAD.c.frontier, *_LAST_END).where(_HEAD.c.id == HEAD_ID)
 )
 _WRITE_HEAD = Prepared(
     _HEAD.update()
@@ -59,7 +64,11 @@ class Journal:
         else:
             # BEGIN IMMEDIATE has taken the lock already
             head = tuple(_READ_HEAD.run(self._connection, {}).one())
-        self._frontier = Frontier.load(*head)
+        size, frontier, *last_end = head
+        self.last_end: tuple[int, int] | None = (
+            None if last_end[0] is None else (last_end[0], last_end[1])
+        )
+        self._frontier = Frontier.load(size, frontier)
         self._rows: list[dict[str, Any]] = []
 
     @property

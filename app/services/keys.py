@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import OrganisationRow, SealedKeyRow, SigningKeyRow
+from app.models import OrganisationRow, SealedKeyRow, SigningKeyEndRow, SigningKeyRow
 from app.services.errors import NoSigningKey
 from ledger import Signer, canonical_json
 
@@ -62,7 +62,7 @@ class KeyRing:
         return Signer.from_bytes(key_name, seed)
 
     def signer_of(self, session: Session, org: str) -> Signer:
-        """The newest key that the platform holds for an organisation.
+        """The newest valid key that the platform holds for an organisation.
 
         Raises:
             NoSigningKey: The platform holds none.
@@ -73,7 +73,10 @@ class KeyRing:
             select(SealedKeyRow.key_name, SealedKeyRow.sealed)
             .join(SigningKeyRow, SigningKeyRow.key_name == SealedKeyRow.key_name)
             .join(OrganisationRow, OrganisationRow.id == SigningKeyRow.organisation_id)
-            .where(OrganisationRow.code == org)
+            .outerjoin(
+                SigningKeyEndRow, SigningKeyEndRow.signing_key_id == SigningKeyRow.id
+            )
+            .where(OrganisationRow.code == org, SigningKeyEndRow.id.is_(None))
             .order_by(SigningKeyRow.number.desc())
             .limit(1)
         ).first()
@@ -86,7 +89,7 @@ class KeyRing:
         return signer
 
     def forget(self, org: str) -> None:
-        """Drop an opened key, after the organisation got another one."""
+        """Drop an opened key, after the organisation got another one, or lost it."""
         self._opened.pop(org, None)
 
     def request_digest(self, request: Mapping[str, Any]) -> bytes:

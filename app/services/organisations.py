@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import func, select
-
 from app.models import (
     FacilityRow,
     OrganisationRow,
     ScaleRow,
-    SigningKeyRow,
     row_id,
 )
 from app.services.errors import refuse
 from app.services.facts import Fact
+from app.services.key_ends import add_key
 from app.services.rules import provinces
 from app.services.work import Facility, Organisation, Scale, Work
 from ledger import (
@@ -22,7 +20,6 @@ from ledger import (
     LedgerError,
     Verifier,
     check_possession,
-    parse_key_name,
 )
 
 
@@ -154,7 +151,6 @@ def post_key(work: Work, fact: Fact, index: int) -> None:
     organisation = work.organisation(fact.org)
     try:
         verifier = Verifier.parse(data["vkey"])
-        name = parse_key_name(verifier.name)
         check_possession(organisation.code, data["vkey"], data["proof"])
     except BadSignature:
         raise refuse(
@@ -162,39 +158,4 @@ def post_key(work: Work, fact: Fact, index: int) -> None:
         ) from None
     except LedgerError as error:
         raise refuse("data.vkey", "{reason}", reason=str(error)) from error
-    count = work.session.scalar(
-        select(func.count())
-        .select_from(SigningKeyRow)
-        .where(SigningKeyRow.organisation_id == organisation.id)
-    )
-    number = (count or 0) + work.new_keys.get(organisation.id, 0) + 1
-    if (name.organisation, name.number) != (organisation.code, number):
-        raise refuse(
-            "data.vkey",
-            "found the key name {name}, expected one that ends in {ending}",
-            name=verifier.name,
-            ending=f"{organisation.code}/{number}",
-        )
-    known = work.session.scalar(
-        select(SigningKeyRow.key_name).where(
-            SigningKeyRow.public_key == verifier.public_key
-        )
-    )
-    if known is not None:
-        raise refuse(
-            "data.vkey", "the key is registered already, as {name}", name=known
-        )
-    work.new_keys[organisation.id] = work.new_keys.get(organisation.id, 0) + 1
-    work.add_row(
-        SigningKeyRow,
-        {
-            "id": row_id(index),
-            "organisation_id": organisation.id,
-            "number": number,
-            "key_name": verifier.name,
-            "vkey": data["vkey"],
-            "public_key": verifier.public_key,
-            "held_by": data["held_by"],
-            "next_digest": data.get("next"),
-        },
-    )
+    add_key(work, fact, index, verifier, data["held_by"])

@@ -14,6 +14,8 @@ from app.queries.prepared import at_once, insert_rows
 from app.services import (
     claims,
     corrections,
+    erasing,
+    key_ends,
     labels,
     lots,
     organisations,
@@ -39,6 +41,8 @@ HANDLERS: dict[str, Handler] = {
     "organisation.registered": organisations.post_organisation,
     "facility.registered": organisations.post_facility,
     "key.registered": organisations.post_key,
+    "key.rotated": key_ends.post_rotated,
+    "key.revoked": key_ends.post_revoked,
     "lot.sourced": lots.post_sourced,
     "lot.assayed": lots.post_assayed,
     "lot.delivered": lots.post_delivered,
@@ -51,6 +55,7 @@ HANDLERS: dict[str, Handler] = {
     "label.issued": labels.post_issued,
     "label.voided": labels.post_voided,
     "entry.corrected": corrections.post_corrected,
+    "disclosure.erased": erasing.post_erased,
 }
 
 
@@ -87,6 +92,7 @@ def post(session: Session, batch: Sequence[SealedFact], now: datetime) -> list[R
     Raises:
         Refused: Faults by position; as many as could be found at once.
         RepeatMismatch: Another request stands in the log under one of the ids.
+        KeyEnded: A key that signed was rotated or revoked meanwhile.
     """
     posted = post_what_fits(session, batch, now)
     if posted.faults:
@@ -104,12 +110,14 @@ def post_what_fits(
 
     Raises:
         RepeatMismatch: Another request stands in the log under one of the ids.
+        KeyEnded: A key that signed was rotated or revoked meanwhile.
     """
     facts = [sealed.fact for sealed in batch]
     work = load_work(session, facts, now)
     journal = Journal(session)
     known = find_known(session, [(fact.org, fact.id) for fact in facts])
     load_after_lock(work, facts)
+    key_ends.load_ended(work, journal.last_end)
     receipts: dict[int, Receipt] = {}
     faults: list[FieldFault] = []
     disclosures: list[dict[str, Any]] = []
@@ -122,6 +130,7 @@ def post_what_fits(
         try:
             with positioned(position):
                 _check_time(fact, now)
+                key_ends.check_signer(work, sealed)
                 _handle(work, fact, index)
         except Refused as refused:
             faults.extend(refused.faults)

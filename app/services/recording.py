@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.services.access import Actor
-from app.services.errors import Forbidden, positioned
+from app.services.errors import Forbidden, KeyEnded, positioned
 from app.services.facts import FACT_TYPES, Fact, SealedFact, parse_at
 from app.services.genesis import get_registrar
 from app.services.keys import KeyRing
@@ -19,6 +19,8 @@ from app.services.posting import Receipt, post
 from app.services.signing import accept_note, check_parents, seal_facts
 from ledger import Entry
 
+# The registrar signs these for others: first keys, and the end of a lost one
+OF_THE_REGISTRAR_TOO = ("key.registered", "key.revoked")
 Opener = Callable[[], AbstractContextManager[Session]]
 
 
@@ -42,7 +44,7 @@ def require_right(actor: Actor, fact: Fact) -> None:
         Forbidden: The fact is another organisation's, or the role does not fit.
     """
     if FACT_TYPES[fact.type].registrar or (
-        fact.type == "key.registered" and fact.org != actor.organisation_code
+        fact.type in OF_THE_REGISTRAR_TOO and fact.org != actor.organisation_code
     ):
         actor.require(fact.type, "other")
         return
@@ -68,9 +70,26 @@ def record(
     """
     for fact in facts:
         require_right(actor, fact)
+    return _posted_again_if_ended(
+        keyring, facts, lambda: post_sealed(doors, _sealed(doors, keyring, facts), now)
+    )
+
+
+def _sealed(doors: Doors, keyring: KeyRing, facts: Sequence[Fact]) -> list[SealedFact]:
     with doors.reading() as session:
-        sealed = seal_facts(session, keyring, facts)
-    return post_sealed(doors, sealed, now)
+        return seal_facts(session, keyring, facts)
+
+
+def _posted_again_if_ended(
+    keyring: KeyRing, facts: Iterable[Fact], attempt: Callable[[], list[Receipt]]
+) -> list[Receipt]:
+    """Sign once more where a key that this process had opened has ended meanwhile."""
+    try:
+        return attempt()
+    except KeyEnded:
+        for org in {fact.org for fact in facts}:
+            keyring.forget(org)
+        return attempt()
 
 
 def record_as_registrar(
@@ -125,10 +144,21 @@ def record_mixed(
         RepeatMismatch: An id stands in the log with another request.
         NoSigningKey: The organisation keeps its own keys.
         NoSuchKey: An entry is signed by a key that is not registered.
+        KeyEnded: It was rotated or revoked.
         ledger.BadSignature: A signature does not verify.
     """
     for one in requests:
         require_right(actor, _fact_of(one))
+    return _posted_again_if_ended(
+        keyring,
+        [one for one in requests if isinstance(one, Fact)],
+        lambda: post_sealed(doors, _sealed_mixed(doors, keyring, requests), now),
+    )
+
+
+def _sealed_mixed(
+    doors: Doors, keyring: KeyRing, requests: Sequence[Fact | OwnEntry]
+) -> list[SealedFact]:
     with doors.reading() as session:
         sealed: list[SealedFact] = []
         own: list[SealedFact] = []
@@ -148,7 +178,7 @@ def record_mixed(
         )
         for one in requests:
             sealed.append(next(ours if isinstance(one, Fact) else signed))
-    return post_sealed(doors, sealed, now)
+    return sealed
 
 
 def _fact_of(one: Fact | OwnEntry) -> Fact:

@@ -31,12 +31,14 @@ class Registration:
         private: Its private fields.
         vkey: Key that the organisation made itself; None: the platform keeps one.
         proof: That key's proof of possession, base64.
+        next_digest: SHA-256 of the public key that may replace it, hexadecimal.
     """
 
     data: Mapping[str, Any]
     private: Mapping[str, str]
     vkey: str | None = None
     proof: str | None = None
+    next_digest: str | None = None
 
 
 def register_organisation(
@@ -65,6 +67,9 @@ def register_organisation(
         vkey, proof, held_by = signer.vkey, prove_possession(code, signer), "platform"
     else:
         signer = None
+    key = {"vkey": vkey, "held_by": held_by, "proof": proof or ""}
+    if registration.next_digest is not None:
+        key["next"] = registration.next_digest
     facts = [
         Fact(
             id=new_fact_id(now),
@@ -79,7 +84,7 @@ def register_organisation(
             type="key.registered",
             org=code,
             at=at,
-            data={"vkey": vkey, "held_by": held_by, "proof": proof or ""},
+            data=key,
         ),
     ]
     if signer is not None:

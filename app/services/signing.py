@@ -175,6 +175,8 @@ def _things(fact: Fact) -> Iterable[tuple[str, str]]:
             yield "label", data["code_sha256"]
         case "entry.corrected":
             yield "fact", data["corrects"]
+        case "disclosure.erased":
+            yield "fact", data["of"]
 
 
 def seal_facts(
@@ -260,6 +262,7 @@ def _seal(
         request_digest=request_digest_of(fact, keyring),
         disclosures=tuple(disclosures),
         parents=parents,
+        key_name=signer.name,
     )
 
 
@@ -334,11 +337,14 @@ def accept_note(
         request_digest=keyring.note_digest(entry.note),
         disclosures=tuple(shown),
         parents=tuple(envelope["parents"]),
+        key_name=entry.signatures[0].name,
     )
 
 
 def _keys_for(session: Session, entry: Entry) -> list[Verifier]:
-    """Registered keys of the entry's organisation under the names that signed it."""
+    """The key that must have signed: registered, or, in a rotation, the new one."""
+    if entry.fact["type"] == "key.rotated":
+        return [Verifier.parse(entry.fact["data"]["vkey"])]
     names = [line.name for line in entry.signatures]
     vkeys = session.scalars(
         select(SigningKeyRow.vkey)

@@ -146,7 +146,9 @@ class Work:
         self.label_digests: set[bytes] = set()
         self.voided_labels: set[int] = set()
         self.voided: set[int] = set()
-        self.new_keys: dict[int, int] = {}
+        self.keys: dict[int, list[Any]] = {}
+        self.ended_keys: dict[str, int] = {}
+        self.erased: set[str] = set()
         self.month_closures: dict[tuple[int, str, str], dict[str, int]] = {}
         self._rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._positions: dict[tuple[str, int], int] = defaultdict(int)
