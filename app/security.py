@@ -241,12 +241,27 @@ def doors() -> Doors:
 
 
 def reader_for(actor: Actor | None) -> Reader:
-    """What a caller may read of the log; a public log is read by everybody."""
+    """What a caller may read of the books that the log makes: lots, runs, claims.
+
+    Those of a public log are read by everybody.
+    """
+    return _reader(actor, "read-lot")
+
+
+def log_reader_for(actor: Actor | None) -> Reader:
+    """What a caller may read of the log itself: a mirror reads all of it.
+
+    A public log is read by everybody.
+    """
+    return _reader(actor, "read-entry")
+
+
+def _reader(actor: Actor | None, action: str) -> Reader:
     everything = current_app.config["SETTINGS"].log_readers == "public"
     if actor is None:
         return Reader(everything)
     if not everything:
-        everything = actor.may("read-entry", "other")
+        everything = actor.may(action, "other")
     return Reader(everything, actor.organisation_id, actor.organisation_code)
 
 

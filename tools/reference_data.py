@@ -10,7 +10,10 @@ from typing import Any
 
 from app.data import FOLDER, read_csv, read_json
 
-ROLES = ("recycler", "manager", "auditor", "statistician", "registrar", "anyone")
+ROLES = (
+    *("recycler", "manager", "auditor", "mirror", "statistician", "registrar"),
+    "anyone",
+)
 RELATIONS = ("own", "counterparty", "other")
 CODE_DATA = {
     "rights.csv": "The matrix of rights: who may do what to whose things; the access "

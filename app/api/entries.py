@@ -18,7 +18,7 @@ from app.schemas.entries import (
     ReceiptOut,
     parse_requests,
 )
-from app.security import current_actor, doors, keyring, now, reader_for
+from app.security import current_actor, doors, keyring, log_reader_for, now
 from app.services.recording import record_mixed
 from ledger import prove_inclusion
 
@@ -56,7 +56,7 @@ def post_entries(body: EntriesIn) -> EntriesOut:
 @bp.output(EntryListOut)
 def show_entries(query: EntryListIn) -> EntryListOut:
     """Entries that you may read, in log order, from behind ``after`` on."""
-    reader = reader_for(current_actor())
+    reader = log_reader_for(current_actor())
     with reading() as session:
         views = list_entries(
             session,
@@ -77,7 +77,7 @@ def show_entries(query: EntryListIn) -> EntryListOut:
 def show_entry(index: int) -> EntryOut:
     """One entry, with its note as signed."""
     with reading() as session:
-        return _out(get_entry_view(session, reader_for(current_actor()), index))
+        return _out(get_entry_view(session, log_reader_for(current_actor()), index))
 
 
 @bp.get("/entries/<int:index>/proof")
@@ -85,7 +85,7 @@ def show_entry(index: int) -> EntryOut:
 def show_proof(index: int) -> ProofOut:
     """Inclusion proof of an entry under the first checkpoint that covers it."""
     with reading() as session:
-        view = get_entry_view(session, reader_for(current_actor()), index)
+        view = get_entry_view(session, log_reader_for(current_actor()), index)
         checkpoint = find_covering(session, index)
         proof: list[bytes] = []
         if checkpoint is not None:

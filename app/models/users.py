@@ -35,7 +35,7 @@ user_role = Table(
 
 
 class RoleRow(Base, RoleMixin):
-    """A role: recycler, manager, auditor, statistician or registrar."""
+    """A role, by its name in ``services.access.ROLES``."""
 
     __tablename__ = "role"
     __table_args__ = (UniqueConstraint("name"), OPERATIONAL)

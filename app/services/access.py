@@ -17,7 +17,7 @@ from app.services.errors import Forbidden
 Relation = Literal["own", "counterparty", "other"]
 
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
-ROLES = ("recycler", "manager", "auditor", "statistician", "registrar")
+ROLES = ("recycler", "manager", "auditor", "mirror", "statistician", "registrar")
 SCOPES = ("read", "record", "claim", "statistics", "administer")
 """What a token can be limited to; each action belongs to one scope."""
 

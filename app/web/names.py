@@ -12,6 +12,7 @@ ROLE_NAMES = {
     "recycler": _l("Recycler"),
     "manager": _l("Manager"),
     "auditor": _l("Auditor"),
+    "mirror": _l("Mirror"),
     "statistician": _l("Statistician"),
     "registrar": _l("Registrar"),
 }

@@ -165,6 +165,7 @@ def test_each_role_records_exactly_what_the_matrix_allows(
         ("recycler", 200, 200, 404),
         ("manager", 200, 200, 404),
         ("auditor", 200, 200, 200),
+        ("mirror", 200, 200, 200),
         ("statistician", 404, 404, 404),
         ("registrar", 404, 404, 404),
     ],
