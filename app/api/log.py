@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from apiflask import APIBlueprint
 from flask import Response, request
 
 from app.db import reading
 from app.queries.errors import NotFound
 from app.queries.log import DatabaseTiles, find_checkpoint, iter_notes
-from app.security import find_caller, reader_for
+from app.security import find_caller, log_reader_for
 from app.services.errors import Forbidden, Unauthenticated
+from app.services.proofs import proof_file_of, proof_file_of_leaf
 from ledger import TILE_WIDTH, MalformedTile, TileName, encode_bundle, parse_tile_path
 from ledger.tiles import ENTRIES
 
 bp = APIBlueprint("log", __name__, url_prefix="/log", enable_openapi=False)
 FOR_EVER = "public, max-age=31536000, immutable"
 ONE_SECOND = "public, max-age=1"
+PROOF = "text/plain; charset=utf-8"
+LEAF = re.compile(r"[0-9a-f]{64}")
 
 
 @bp.get("/checkpoint")
@@ -53,9 +58,35 @@ def tile(path: str) -> Response:
         _check_reader()
         start = name.index * TILE_WIDTH
         notes = [note for _, note in iter_notes(session, start, start + name.width)]
-    public = reader_for(None).everything
+    public = log_reader_for(None).everything
     cache = FOR_EVER if public else "private, max-age=31536000, immutable"
     return _answer(encode_bundle(notes), "application/octet-stream", cache)
+
+
+@bp.get("/proof/<int:index>.tlog-proof")
+def proof(index: int) -> Response:
+    """The proof of an entry under the newest checkpoint: hashes, for everybody.
+
+    Raises:
+        NotFound: No checkpoint covers such an entry.
+    """
+    with reading() as session:
+        data = proof_file_of(session, index)
+    return _answer(data, PROOF, ONE_SECOND)
+
+
+@bp.get("/proof/leaf/<leaf>.tlog-proof")
+def proof_of_leaf(leaf: str) -> Response:
+    """The same of the entry with this leaf hash, 64 hexadecimal digits.
+
+    Raises:
+        NotFound: No entry under a checkpoint has it.
+    """
+    if not LEAF.fullmatch(leaf):
+        raise NotFound("{leaf} is no leaf hash", leaf=leaf[:64])
+    with reading() as session:
+        data = proof_file_of_leaf(session, bytes.fromhex(leaf))
+    return _answer(data, PROOF, ONE_SECOND)
 
 
 def _check_signed(name: TileName, size: int) -> None:
@@ -69,7 +100,7 @@ def _check_signed(name: TileName, size: int) -> None:
 def _check_reader() -> None:
     """Bundles hold everybody's entries: only those read them who may read all."""
     actor = find_caller()
-    if reader_for(actor).everything:
+    if log_reader_for(actor).everything:
         return
     if actor is None:
         raise Unauthenticated("entries are read by members: send a token")
