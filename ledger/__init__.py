@@ -3,8 +3,8 @@
 Formats, all read and written by other people's software too:
 
 - hashes and proofs: RFC 6962, section 2.1; checking as in RFC 9162, section 2.1;
-- C2SP signed-note, tlog-checkpoint, tlog-tiles, tlog-cosignature, tlog-policy and
-  tlog-proof, each in the module of that name;
+- C2SP signed-note, tlog-checkpoint, tlog-tiles, tlog-cosignature, tlog-witness,
+  tlog-policy and tlog-proof, each in the module of that name;
 - canonical JSON: RFC 8785; salted digests: RFC 9901, section 4.2.
 
 Ours are three: the entry (``ledger.entry``), the rules of keys (``ledger.keyhistory``)
@@ -75,6 +75,7 @@ from ledger.errors import (
     LedgerError,
     MalformedBundle,
     MalformedEntry,
+    MalformedMessage,
     MalformedNote,
     MalformedPolicy,
     MalformedProof,
@@ -131,12 +132,26 @@ from ledger.tiles import (
     tiles_of_size,
 )
 from ledger.tree import HASH_SIZE, Frontier, leaf_hash, node_hash, root_of
+from ledger.witnessing import (
+    AddCheckpoint,
+    WitnessedTree,
+    WitnessRefusal,
+    extend_tree,
+    format_add_checkpoint,
+    monitoring_path,
+    open_add_checkpoint,
+    parse_add_checkpoint,
+    parse_cosignatures,
+    parse_size,
+    pick_cosignatures,
+)
 
 __all__ = [
     "HASH_SIZE",
     "KEY_TYPES",
     "OPERATOR_TYPES",
     "TILE_WIDTH",
+    "AddCheckpoint",
     "BadSignature",
     "BrokenHistory",
     "Bundle",
@@ -155,6 +170,7 @@ __all__ = [
     "LedgerError",
     "MalformedBundle",
     "MalformedEntry",
+    "MalformedMessage",
     "MalformedNote",
     "MalformedPolicy",
     "MalformedProof",
@@ -176,6 +192,8 @@ __all__ = [
     "WeakKey",
     "Witness",
     "WitnessKey",
+    "WitnessRefusal",
+    "WitnessedTree",
     "add_lines",
     "canonical_json",
     "check_possession",
@@ -185,26 +203,34 @@ __all__ = [
     "encode_bundle",
     "entries_path",
     "evaluate_policy",
+    "extend_tree",
+    "format_add_checkpoint",
     "format_bundle",
     "format_policy",
     "format_proof_file",
     "key_name",
     "leaf_hash",
     "load_bundle",
+    "monitoring_path",
     "new_tiles",
     "node_hash",
+    "open_add_checkpoint",
     "open_checkpoint",
     "open_note",
     "pad_digests",
+    "parse_add_checkpoint",
     "parse_bundle",
     "parse_canonical",
     "parse_checkpoint_text",
+    "parse_cosignatures",
     "parse_disclosure",
     "parse_entry",
     "parse_key_name",
     "parse_policy",
     "parse_proof_file",
+    "parse_size",
     "parse_tile_path",
+    "pick_cosignatures",
     "proof_of_possession_text",
     "prove_consistency",
     "prove_inclusion",

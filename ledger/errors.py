@@ -41,6 +41,10 @@ class BrokenHistory(LedgerError):
     """A fact about organisations or keys does not fit those before it."""
 
 
+class MalformedMessage(LedgerError):
+    """The bytes are no message between a log and a witness (C2SP tlog-witness)."""
+
+
 class MalformedPolicy(LedgerError):
     """The text is no tlog-policy."""
 

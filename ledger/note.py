@@ -283,10 +283,15 @@ def split_note(note: bytes) -> tuple[bytes, tuple[SignatureLine, ...]]:
     lines = below[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise MalformedNote(f"the note has {len(lines)} signatures")
-    return text, tuple(_parse_line(line) for line in lines)
+    return text, tuple(parse_line(line) for line in lines)
 
 
-def _parse_line(line: str) -> SignatureLine:
+def parse_line(line: str) -> SignatureLine:
+    """One signature line, without its newline.
+
+    Raises:
+        MalformedNote: It is none.
+    """
     fault = MalformedNote(f"{line[:200]!r} is no signature line")
     if not line.startswith(DASH):
         raise fault
