@@ -122,21 +122,25 @@ def load_bundle(data: bytes) -> dict[str, Any]:
             object_pairs_hook=_object,
         )
     except (ValueError, RecursionError) as error:
-        raise MalformedBundle(f"the file is no JSON text: {error}") from None
+        raise _no_json(f"the file is no JSON text: {error}") from None
     if not isinstance(document, dict):
-        raise MalformedBundle("the file holds no JSON object")
+        raise _no_json("the file holds no JSON object")
     return document
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise MalformedBundle("a member name stands twice")
+        raise _no_json("a member name stands twice")
     return made
 
 
 def _refuse_number(text: str) -> NoReturn:
-    raise MalformedBundle(f"{text[:80]} is no whole number")
+    raise _no_json(f"{text[:80]} is no whole number")
+
+
+def _no_json(found: str) -> MalformedBundle:
+    return MalformedBundle(found, code="bundle.not_json")
 
 
 def parse_bundle(document: Mapping[str, Any]) -> Bundle:

@@ -25,11 +25,13 @@ class Check:
             ``keys``, ``parents``, ``seen``, ``disclosures`` or ``subject``.
         passed: Whether it holds.
         detail: What was found, in English.
+        code: Of the first failure, one of ``CODES``; None where it holds.
     """
 
     name: str
     passed: bool
     detail: str
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class _Verification:
             try:
                 yield Check(name, True, check())
             except LedgerError as error:
-                yield Check(name, False, str(error))
+                yield Check(name, False, str(error), error.code)
 
     def facts(self) -> Iterator[BundleFact]:
         for shown, entry in self._shown:
@@ -152,13 +154,18 @@ class _Verification:
 
     def _check_policy(self) -> str:
         if parse_policy(self.bundle.policy) != self._policy:
-            raise ProofFailed("the bundle was made under another policy than yours")
+            raise ProofFailed(
+                "the bundle was made under another policy than yours",
+                code="policy.other",
+            )
         return "the bundle names the policy that it was checked under"
 
     def _check_checkpoint(self) -> str:
         outcome = evaluate_policy(self._policy, self.bundle.checkpoint)
         if not outcome.satisfied:
-            raise ProofFailed(f"the quorum {self._policy.quorum} is not met")
+            raise ProofFailed(
+                f"the quorum {self._policy.quorum} is not met", code="quorum.missing"
+            )
         self.outcome = outcome
         found = outcome.checkpoint
         return (
@@ -171,37 +178,57 @@ class _Verification:
             if entry.note is None:
                 continue
             if leaf_hash(entry.note) != entry.leaf:
-                raise ProofFailed(f"entry {entry.index} has another leaf hash")
+                raise ProofFailed(
+                    f"entry {entry.index} has another leaf hash", code="leaf.other"
+                )
             try:
                 self._shown.append((entry, parse_entry(entry.note)))
             except LedgerError as error:
-                raise MalformedEntry(f"entry {entry.index}: {error}") from None
+                raise MalformedEntry(
+                    f"entry {entry.index}: {error}", code=error.code
+                ) from None
         hidden = len(self.bundle.entries) - len(self._shown)
         if hidden and self.bundle.kind == "full":
-            raise ProofFailed(f"{hidden} entries of a full bundle lack their note")
+            raise ProofFailed(
+                f"{hidden} entries of a full bundle lack their note",
+                code="bundle.incomplete",
+            )
         return f"{len(self._shown)} entries are shown, {hidden} by their hash only"
 
     def _check_genesis(self) -> str:
         anchor = self.bundle.genesis
         if self._genesis is not None and anchor.hex() != self._genesis:
-            raise ProofFailed("the bundle's genesis is not the one that you know")
+            raise ProofFailed(
+                "the bundle's genesis is not the one that you know",
+                code="genesis.other",
+            )
         if not self._shown or self._shown[0][0].index != 0:
-            raise ProofFailed("entry 0 is not shown")
+            raise ProofFailed("entry 0 is not shown", code="genesis.missing")
         first, entry = self._shown[0]
         if first.leaf != anchor:
-            raise ProofFailed("entry 0 is not the bundle's genesis")
+            raise ProofFailed(
+                "entry 0 is not the bundle's genesis", code="genesis.leaf"
+            )
         data = entry.fact["data"]
-        if data.get("log_vkey") not in {one.vkey for one in self._policy.logs}:
-            raise ProofFailed("entry 0 names a log key that the policy does not")
+        if data.get("log_vkey") not in [one.vkey for one in self._policy.logs]:
+            raise ProofFailed(
+                "entry 0 names a log key that the policy does not",
+                code="genesis.log_key",
+            )
         if self.outcome and self.outcome.checkpoint.origin != data.get("origin"):
-            raise ProofFailed("entry 0 is of another log than the checkpoint")
+            raise ProofFailed(
+                "entry 0 is of another log than the checkpoint", code="genesis.origin"
+            )
         if self._genesis is None:
             return "entry 0 fits the bundle; you named no genesis to compare it with"
         return "entry 0 is the genesis that you know"
 
     def _check_inclusion(self) -> str:
         if self.outcome is None:
-            raise ProofFailed("there is no checkpoint to check against")
+            raise ProofFailed(
+                "there is no checkpoint to check against",
+                code="inclusion.no_checkpoint",
+            )
         head = self.outcome.checkpoint
         for entry in self.bundle.entries:
             try:
@@ -213,7 +240,9 @@ class _Verification:
                     root=head.root,
                 )
             except ProofFailed as error:
-                raise ProofFailed(f"entry {entry.index}: {error}") from None
+                raise ProofFailed(
+                    f"entry {entry.index}: {error}", code=error.code
+                ) from None
         return f"{len(self.bundle.entries)} entries stand under the checkpoint"
 
     def _check_keys(self) -> str:
@@ -221,7 +250,9 @@ class _Verification:
             try:
                 self._history.check(shown.index, entry)
             except LedgerError as error:
-                raise type(error)(f"entry {shown.index}: {error}") from None
+                raise type(error)(
+                    f"entry {shown.index}: {error}", code=error.code
+                ) from None
         return f"{len(self._shown)} entries are signed by keys valid at their index"
 
     def _check_parents(self) -> str:
@@ -234,7 +265,8 @@ class _Verification:
                 if index_of.get(parent, shown.index) >= shown.index:
                     raise ProofFailed(
                         f"entry {shown.index} names the parent {parent.hex()}, "
-                        "which does not stand before it in the bundle"
+                        "which does not stand before it in the bundle",
+                        code="parents.missing",
                     )
                 count += 1
         return f"{count} parents stand before the entries that name them"
@@ -248,7 +280,8 @@ class _Verification:
             if seen["size"] > shown.index:
                 raise ProofFailed(
                     f"entry {shown.index} says that its signer saw {seen['size']} "
-                    "entries before it: the log is another one than the signer saw"
+                    "entries before it: the log is another one than the signer saw",
+                    code="seen.ahead",
                 )
             count += 1
         return f"{count} entries name a checkpoint that their signer had seen"
@@ -261,10 +294,14 @@ class _Verification:
                 one = parse_disclosure(text)
                 if one.digest not in entry.fact["sd"]:
                     raise ProofFailed(
-                        f"entry {shown.index} holds no digest of {one.name}"
+                        f"entry {shown.index} holds no digest of {one.name}",
+                        code="disclosure.unknown",
                     )
                 if one.name in names:
-                    raise ProofFailed(f"entry {shown.index} shows {one.name} twice")
+                    raise ProofFailed(
+                        f"entry {shown.index} shows {one.name} twice",
+                        code="disclosure.twice",
+                    )
                 names.add(one.name)
             count += len(names)
         return f"{count} private values fit the digests in their entries"
@@ -286,16 +323,22 @@ class _Verification:
             and fact["data"].get("claim") == subject["claim"]
         ]
         if "label_sha256" in subject and not labels:
-            raise ProofFailed("no shown entry issues the label")
+            raise ProofFailed("no shown entry issues the label", code="subject.label")
         if "claim" in subject:
             if not claims:
-                raise ProofFailed("no shown entry issues the claim")
+                raise ProofFailed(
+                    "no shown entry issues the claim", code="subject.claim"
+                )
             if any(one.get("claim") != subject["claim"] for one in labels):
-                raise ProofFailed("the label was issued for something else")
+                raise ProofFailed(
+                    "the label was issued for something else", code="subject.mixed"
+                )
         if "lot" in subject and not _is_about_lot(
             subject["lot"], [*labels, *claims], found
         ):
-            raise ProofFailed("the shown entries are not about the lot")
+            raise ProofFailed(
+                "the shown entries are not about the lot", code="subject.lot"
+            )
         return "the shown entries are about what the bundle names"
 
 

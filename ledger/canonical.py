@@ -7,6 +7,7 @@ standard encoder writes the canonical form; anything else goes through ``rfc8785
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, NoReturn
 
@@ -99,6 +100,21 @@ def parse_canonical(line: bytes) -> dict[str, Any]:
     if _encode(value) != text:
         raise NotCanonical("is not in its canonical form (RFC 8785)")
     return value
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes behind a base64 text: standard alphabet, padded, in its one spelling.
+
+    Raises:
+        NotCanonical: It is none.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise NotCanonical(f"{text[:80]!r} is not base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise NotCanonical(f"{text[:80]!r} is not in its one spelling (base64)")
+    return data
 
 
 def _integer(text: str) -> int:

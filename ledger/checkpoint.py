@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ledger.errors import MalformedNote
+from ledger.canonical import decode_base64
+from ledger.errors import MalformedNote, NotCanonical
 from ledger.note import Signer, Verifier, open_note, sign_note, split_note
 from ledger.tree import HASH_SIZE
 
@@ -38,13 +39,13 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         if not self.origin or "\n" in self.origin:
-            raise MalformedNote("the origin is no line of text")
+            raise _fault("the origin is no line of text")
         if self.origin.startswith(ENTRY_PREFIX):
-            raise MalformedNote(f"no log may be named {self.origin}")
+            raise _fault(f"no log may be named {self.origin}")
         if not 0 <= self.size <= MAX_SIZE:
-            raise MalformedNote(f"{self.size} is no size of a log")
+            raise _fault(f"{self.size} is no size of a log")
         if len(self.root) != HASH_SIZE:
-            raise MalformedNote("the root is not a hash of 32 bytes")
+            raise _fault("the root is not a hash of 32 bytes")
 
     def to_text(self) -> str:
         """The three lines that are signed."""
@@ -60,18 +61,16 @@ def parse_checkpoint_text(text: bytes) -> Checkpoint:
     try:
         lines = text.decode().split("\n")
     except UnicodeDecodeError:
-        raise MalformedNote("the checkpoint is not UTF-8") from None
+        raise _fault("the checkpoint is not UTF-8") from None
     if len(lines) < LINES + 1 or lines[-1] or "" in lines[:-1]:
-        raise MalformedNote("a checkpoint has origin, size and root, a line each")
+        raise _fault("a checkpoint has origin, size and root, a line each")
     origin, size, encoded = lines[:LINES]
     if not _SIZE.fullmatch(size):
-        raise MalformedNote(f"{size!r} is no size")
+        raise _fault(f"{size!r} is no size")
     try:
-        root = base64.b64decode(encoded, validate=True)
-    except ValueError:
-        raise MalformedNote("the root is not base64") from None
-    if base64.b64encode(root).decode() != encoded:
-        raise MalformedNote("the root is not in its one spelling")
+        root = decode_base64(encoded)
+    except NotCanonical as error:
+        raise _fault(f"the root {error}") from None
     return Checkpoint(origin, int(size), root)
 
 
@@ -101,5 +100,12 @@ def open_checkpoint(
     opened = open_note(note, verifiers)
     checkpoint = parse_checkpoint_text(opened.text)
     if checkpoint.origin != origin:
-        raise MalformedNote(f"a checkpoint of {checkpoint.origin}, expected {origin}")
+        raise MalformedNote(
+            f"a checkpoint of {checkpoint.origin}, expected {origin}",
+            code="checkpoint.origin",
+        )
     return checkpoint
+
+
+def _fault(found: str) -> MalformedNote:
+    return MalformedNote(found, code="checkpoint.malformed")

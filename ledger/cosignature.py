@@ -67,14 +67,24 @@ class WitnessKey:
             BadSignature: It is another key's, is not well formed, or does not verify.
         """
         if (line.name, line.key_id) != (self.name, self.key_id):
-            raise BadSignature(f"the line is not by {self.name}")
+            raise BadSignature(
+                f"the line is not by {self.name}", code="cosignature.other"
+            )
         if len(line.signature) != TIME_SIZE + SIGNATURE_SIZE:
-            raise BadSignature(f"the cosignature by {self.name} has a wrong length")
+            raise self._malformed("a wrong length")
         time = int.from_bytes(line.signature[:TIME_SIZE], "big")
         if time > MAX_TIME:
-            raise BadSignature(f"the cosignature by {self.name} has no possible time")
-        self._verifier.verify(line.signature[TIME_SIZE:], cosigned_text(time, text))
+            raise self._malformed("no possible time")
+        try:
+            self._verifier.verify(line.signature[TIME_SIZE:], cosigned_text(time, text))
+        except BadSignature as error:
+            raise BadSignature(str(error), code="cosignature.bad") from None
         return time
+
+    def _malformed(self, found: str) -> BadSignature:
+        return BadSignature(
+            f"the cosignature by {self.name} has {found}", code="cosignature.malformed"
+        )
 
 
 class Witness:

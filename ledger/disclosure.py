@@ -68,15 +68,15 @@ def parse_disclosure(text: str) -> Disclosure:
         body = base64.urlsafe_b64decode(padded)
         parts = json.loads(body.decode())
     except (ValueError, RecursionError):
-        raise NotCanonical("the text is no disclosure") from None
+        raise _fault("the text is no disclosure") from None
     if _encode(body) != text:
-        raise NotCanonical("the text is not in its one spelling (base64url)")
+        raise _fault("the text is not in its one spelling (base64url)")
     if (
         not isinstance(parts, list)
         or len(parts) != PARTS
         or not all(isinstance(part, str) for part in parts)
     ):
-        raise NotCanonical("a disclosure holds a salt, a name and a value")
+        raise _fault("a disclosure holds a salt, a name and a value")
     return Disclosure(parts[1], parts[2], text, digest_of(text))
 
 
@@ -101,9 +101,15 @@ def pad_digests(digests: Sequence[str], slots: int) -> list[str]:
         NotCanonical: There are more digests than slots.
     """
     if len(digests) > slots:
-        raise NotCanonical(f"{len(digests)} digests do not fit {slots} slots")
+        raise NotCanonical(
+            f"{len(digests)} digests do not fit {slots} slots", code="disclosure.slots"
+        )
     decoys = (secrets.token_bytes(32) for _ in range(slots - len(digests)))
     return sorted([*digests, *map(_encode, decoys)])
+
+
+def _fault(found: str) -> NotCanonical:
+    return NotCanonical(found, code="disclosure.malformed")
 
 
 def _encode(data: bytes) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ledger.canonical import canonical_json, parse_canonical
+from ledger.canonical import canonical_json, decode_base64, parse_canonical
 from ledger.errors import BadSignature, MalformedEntry, NotCanonical
 from ledger.note import (
     SignatureLine,
@@ -36,7 +36,7 @@ _ID = re.compile(
 )
 _TYPE = re.compile(r"[a-z]+\.[a-z_]+")
 _ORG = re.compile(r"[0-9A-Z-]{1,64}")
-_AT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
+_AT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 _LEAF = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -82,7 +82,9 @@ def parse_key_name(name: str) -> KeyName:
     """
     match = re.fullmatch(r"(.+)/([0-9A-Z-]+)/([1-9][0-9]{0,8})", name)
     if match is None:
-        raise MalformedEntry(f"{name!r} is no key name of an organisation")
+        raise MalformedEntry(
+            f"{name!r} is no key name of an organisation", code="key.name"
+        )
     return KeyName(match[1], match[2], int(match[3]))
 
 
@@ -97,11 +99,17 @@ def sign_entry(fact: Mapping[str, Any], signers: Sequence[Signer]) -> bytes:
     text = HEADER + canonical_json(fact, ascii_names=True) + b"\n"
     ordered = sorted(signers, key=lambda one: one.name)
     if len({one.name for one in ordered}) != len(ordered):
-        raise MalformedEntry("a key signs twice")
+        raise MalformedEntry("a key signs twice", code="entry.signatures")
     note = sign_note(text.decode(), ordered)
-    if len(note) > MAX_ENTRY_SIZE:
-        raise MalformedEntry(f"the entry has {len(note)} bytes, at most 65535 fit")
+    _check_size(note)
     return note
+
+
+def _check_size(note: bytes) -> None:
+    if len(note) > MAX_ENTRY_SIZE:
+        raise MalformedEntry(
+            f"the entry has {len(note)} bytes, at most 65535 fit", code="entry.too_long"
+        )
 
 
 def parse_entry(note: bytes) -> Entry:
@@ -111,25 +119,31 @@ def parse_entry(note: bytes) -> Entry:
         MalformedEntry: They are none.
         MalformedNote: They are no signed note.
     """
-    if len(note) > MAX_ENTRY_SIZE:
-        raise MalformedEntry(f"the entry has {len(note)} bytes, at most 65535 fit")
+    _check_size(note)
     text, lines = split_note(note)
     if not text.startswith(HEADER):
-        raise MalformedEntry(f"the first line is not {HEADER.decode().strip()}")
+        raise MalformedEntry(
+            f"the first line is not {HEADER.decode().strip()}", code="entry.header"
+        )
     body = text[len(HEADER) : -1]
     if b"\n" in body:
         raise MalformedEntry("the fact is not on one line")
     try:
         fact = parse_canonical(body)
     except NotCanonical as error:
-        raise MalformedEntry(f"the fact {error}") from None
+        raise MalformedEntry(f"the fact {error}", code="entry.not_canonical") from None
     check_envelope(fact)
     names = [line.name for line in lines]
     if names != sorted(set(names)):
-        raise MalformedEntry("the signatures are not sorted by key name, each once")
+        raise MalformedEntry(
+            "the signatures are not sorted by key name, each once",
+            code="entry.signatures",
+        )
     below = "".join(line.to_text() for line in lines)
     if note != text + b"\n" + below.encode():
-        raise MalformedEntry("the signature lines are not in their one form")
+        raise MalformedEntry(
+            "the signature lines are not in their one form", code="entry.signatures"
+        )
     return Entry(fact, note, text, lines)
 
 
@@ -142,7 +156,7 @@ def check_envelope(fact: Mapping[str, Any]) -> None:
     if fact.keys() != MEMBERS:
         wrong = sorted(fact.keys() ^ MEMBERS)[0]
         verb = "is missing" if wrong in MEMBERS else "is unknown"
-        raise MalformedEntry(f"the member {wrong} {verb}")
+        raise MalformedEntry(f"the member {wrong} {verb}", code="entry.envelope")
     checks = {
         "id": isinstance(fact["id"], str) and bool(_ID.fullmatch(fact["id"])),
         "type": isinstance(fact["type"], str) and bool(_TYPE.fullmatch(fact["type"])),
@@ -155,15 +169,17 @@ def check_envelope(fact: Mapping[str, Any]) -> None:
         "seen": _is_checkpoint(fact["seen"]),
     }
     if faulty := [name for name, fits in checks.items() if not fits]:
-        raise MalformedEntry(f"the member {faulty[0]} is not as it should be")
+        raise MalformedEntry(
+            f"the member {faulty[0]} is not as it should be", code="entry.envelope"
+        )
 
 
 def _is_instant(value: object) -> bool:
     """Whether it is a UTC second that the calendar has."""
-    if not isinstance(value, str) or not _AT.fullmatch(value):
+    if not isinstance(value, str) or not (match := _AT.fullmatch(value)):
         return False
     try:
-        datetime.fromisoformat(value)
+        datetime(*map(int, match.groups()))  # type: ignore[arg-type]
     except ValueError:
         return False
     return True
@@ -201,7 +217,8 @@ def verify_entry(entry: Entry, verifiers: Sequence[Verifier]) -> None:
     if found != expected:
         raise BadSignature(
             f"signed by {', '.join(name for name, _ in found)}, "
-            f"expected {', '.join(name for name, _ in expected)}"
+            f"expected {', '.join(name for name, _ in expected)}",
+            code="signature.unexpected",
         )
     by_name = {one.name: one for one in verifiers}
     for line in entry.signatures:
@@ -232,10 +249,16 @@ def check_possession(organisation: str, vkey: str, proof: str) -> None:
         WeakKey: The key must not be used.
     """
     try:
-        signature = base64.b64decode(proof, validate=True)
-    except ValueError:
-        raise BadSignature("the proof of possession is not base64") from None
-    if base64.b64encode(signature).decode() != proof:
-        raise BadSignature("the proof of possession is not in its one spelling")
-    text = proof_of_possession_text(organisation, vkey)
-    Verifier.parse(vkey).verify(signature, text)
+        signature = decode_base64(proof)
+    except NotCanonical as error:
+        raise BadSignature(
+            f"the proof of possession {error}", code="possession.malformed"
+        ) from None
+    text, verifier = proof_of_possession_text(organisation, vkey), Verifier.parse(vkey)
+    try:
+        verifier.verify(signature, text)
+    except BadSignature:
+        raise BadSignature(
+            f"the proof of possession by {verifier.name} does not verify",
+            code="possession.bad",
+        ) from None

@@ -117,9 +117,13 @@ class KeyHistory:
         """
         record = self._keys.get(name)
         if record is None:
-            raise BadSignature(f"the log has registered no key {name}")
+            raise BadSignature(
+                f"the log has registered no key {name}", code="key.unknown"
+            )
         if not record.is_valid_at(index):
-            raise BadSignature(f"the key {name} is not valid at entry {index}")
+            raise BadSignature(
+                f"the key {name} is not valid at entry {index}", code="key.not_valid"
+            )
         return record
 
     def signer_of(self, index: int, entry: Entry) -> Verifier:
@@ -134,10 +138,14 @@ class KeyHistory:
         fact = entry.fact
         if len(entry.signatures) != 1:
             raise BadSignature(
-                f"found {len(entry.signatures)} signatures, expected one"
+                f"found {len(entry.signatures)} signatures, expected one",
+                code="signature.count",
             )
         if (fact["type"] == "log.genesis") != (index == 0):
-            raise BrokenHistory("log.genesis is entry 0, and entry 0 is log.genesis")
+            raise BrokenHistory(
+                "log.genesis is entry 0, and entry 0 is log.genesis",
+                code="genesis.place",
+            )
         if index == 0:
             return _key(fact, "registrar_vkey")
         if fact["type"] == "key.rotated":
@@ -146,10 +154,13 @@ class KeyHistory:
         if record.organisation not in self._signing_organisations(fact, index):
             raise BadSignature(
                 f"{fact['type']} of {fact['org']} was signed by "
-                f"{record.organisation}, which may not"
+                f"{record.organisation}, which may not",
+                code="signer.not_allowed",
             )
         if record.organisation == self.operator and fact["type"] not in OPERATOR_TYPES:
-            raise BadSignature(f"the operator may not sign {fact['type']}")
+            raise BadSignature(
+                f"the operator may not sign {fact['type']}", code="signer.not_allowed"
+            )
         return record.verifier
 
     def has_valid_key(self, organisation: str, index: int) -> bool:
@@ -185,9 +196,13 @@ class KeyHistory:
             BrokenHistory: It does not fit the facts before it.
         """
         if index <= self._last:
-            raise BrokenHistory(f"entry {index} comes after entry {self._last}")
+            raise BrokenHistory(
+                f"entry {index} comes after entry {self._last}", code="history.order"
+            )
         if not self.origin and fact["type"] != "log.genesis":
-            raise BrokenHistory("the first fact is not log.genesis")
+            raise BrokenHistory(
+                "the first fact is not log.genesis", code="history.no_genesis"
+            )
         try:
             match fact["type"]:
                 case "log.genesis":
@@ -203,21 +218,25 @@ class KeyHistory:
         except BrokenHistory:
             raise
         except LedgerError as error:
-            raise BrokenHistory(f"{fact['type']}: {error}") from error
+            raise BrokenHistory(f"{fact['type']}: {error}", code=error.code) from error
         self._last = index
 
     def _found(self, index: int, fact: Mapping[str, Any]) -> None:
         if index != 0:
-            raise BrokenHistory("log.genesis is not entry 0")
+            raise BrokenHistory("log.genesis is not entry 0", code="genesis.place")
         log_key, registrar = _key(fact, "log_vkey"), _key(fact, "registrar_vkey")
         origin, name = _text(fact, "origin"), parse_key_name(registrar.name)
         if origin != log_key.name or (name.origin, name.organisation) != (
             origin,
             fact["org"],
         ):
-            raise BrokenHistory("log.genesis: the names of its keys do not fit")
+            raise BrokenHistory(
+                "log.genesis: the names of its keys do not fit", code="genesis.names"
+            )
         if log_key.public_key == registrar.public_key:
-            raise BrokenHistory("log.genesis: log and registrar share a key")
+            raise BrokenHistory(
+                "log.genesis: log and registrar share a key", code="genesis.shared_key"
+            )
         self.origin, self.operator = origin, str(fact["org"])
         self.log_vkey = log_key.vkey
         self._public_keys.add(log_key.public_key)
@@ -226,20 +245,27 @@ class KeyHistory:
     def _register_organisation(self, fact: Mapping[str, Any]) -> None:
         code = _text(fact, "code")
         if code in self.organisations or code == self.operator:
-            raise BrokenHistory(f"organisation {code} is registered twice")
+            raise BrokenHistory(
+                f"organisation {code} is registered twice", code="organisation.twice"
+            )
         self.organisations.add(code)
 
     def _register_key(self, index: int, fact: Mapping[str, Any]) -> None:
         org, verifier = str(fact["org"]), _key(fact, "vkey")
         if org not in self.organisations and org != self.operator:
-            raise BrokenHistory(f"organisation {org} is not registered")
+            raise BrokenHistory(
+                f"organisation {org} is not registered", code="organisation.unknown"
+            )
         check_possession(org, verifier.vkey, _text(fact, "proof"))
         self._keep(self._new_record(index, fact, verifier, _text(fact, "held_by")))
 
     def _rotate_key(self, index: int, fact: Mapping[str, Any]) -> None:
         old, verifier = self._key_by_id(fact, "old"), _key(fact, "vkey")
         if old.next_digest != hashlib.sha256(verifier.public_key).hexdigest():
-            raise BrokenHistory(f"the key {old.verifier.name} names another next key")
+            raise BrokenHistory(
+                f"the key {old.verifier.name} names another next key",
+                code="rotation.other_key",
+            )
         self._keep(self._new_record(index, fact, verifier, old.held_by))
         if old.ended_index is None:
             self._end_key(old, index)
@@ -247,7 +273,9 @@ class KeyHistory:
     def _revoke_key(self, index: int, fact: Mapping[str, Any]) -> None:
         record = self._key_by_id(fact, "key_id")
         if not record.is_valid_at(index):
-            raise BrokenHistory(f"the key {record.verifier.name} has ended before")
+            raise BrokenHistory(
+                f"the key {record.verifier.name} has ended before", code="key.ended"
+            )
         self._end_key(record, index)
 
     def _new_record(
@@ -255,10 +283,14 @@ class KeyHistory:
     ) -> KeyRecord:
         org, name = str(fact["org"]), parse_key_name(verifier.name)
         if (name.origin, name.organisation) != (self.origin, org):
-            raise BrokenHistory(f"{verifier.name} is no key name of {org} in this log")
+            raise BrokenHistory(
+                f"{verifier.name} is no key name of {org} in this log", code="key.name"
+            )
         known = self.keys_of(org)
         if known and name.number <= known[-1].number:
-            raise BrokenHistory(f"the number of {verifier.name} was given before")
+            raise BrokenHistory(
+                f"the number of {verifier.name} was given before", code="key.number"
+            )
         following = fact["data"].get("next")
         return KeyRecord(
             verifier,
@@ -272,7 +304,10 @@ class KeyHistory:
     def _keep(self, record: KeyRecord) -> None:
         public_key = record.verifier.public_key
         if public_key in self._public_keys:
-            raise BrokenHistory(f"the key of {record.verifier.name} is in use already")
+            raise BrokenHistory(
+                f"the key of {record.verifier.name} is in use already",
+                code="key.in_use",
+            )
         self._public_keys.add(public_key)
         self._keys[record.verifier.name] = record
         # Numbers only grow, so that the list stays in their order
@@ -283,7 +318,7 @@ class KeyHistory:
         for record in reversed(self.keys_of(str(fact["org"]))):
             if record.verifier.key_id.hex() == wanted:
                 return record
-        raise BrokenHistory(f"{fact['org']} has no key {wanted}")
+        raise BrokenHistory(f"{fact['org']} has no key {wanted}", code="key.unknown")
 
     def _end_key(self, record: KeyRecord, index: int) -> None:
         self._keys[record.verifier.name] = replace(record, ended_index=index)
@@ -292,7 +327,9 @@ class KeyHistory:
 def _text(fact: Mapping[str, Any], member: str) -> str:
     value = fact["data"].get(member)
     if not isinstance(value, str):
-        raise BrokenHistory(f"{fact['type']}: {member} is missing or no text")
+        raise BrokenHistory(
+            f"{fact['type']}: {member} is missing or no text", code="fact.malformed"
+        )
     return value
 
 
@@ -302,4 +339,6 @@ def _key(fact: Mapping[str, Any], member: str) -> Verifier:
     except BrokenHistory:
         raise
     except LedgerError as error:
-        raise BrokenHistory(f"{fact['type']}: {member}: {error}") from error
+        raise BrokenHistory(
+            f"{fact['type']}: {member}: {error}", code=error.code
+        ) from error

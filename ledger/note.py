@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from ledger.errors import BadSignature, MalformedNote, WeakKey
+from ledger.canonical import decode_base64
+from ledger.errors import BadSignature, MalformedNote, NotCanonical, WeakKey
 
 ED25519 = b"\x01"
 KEY_SIZE = 32
@@ -87,15 +88,14 @@ def split_vkey(vkey: str, kind: bytes = ED25519) -> tuple[str, bytes]:
         MalformedNote: The text is no key of this type, or its ID does not fit.
         WeakKey: The key must not be used.
     """
-    fault = MalformedNote(f"{vkey[:200]!r} is no verifier key")
+    fault = MalformedNote(f"{vkey[:200]!r} is no verifier key", code="key.malformed")
     try:
         name, _, encoded = vkey.split("+", 2)
-        decoded = base64.b64decode(encoded, validate=True)
-    except ValueError:
+        decoded = decode_base64(encoded)
+    except (ValueError, NotCanonical):
         raise fault from None
-    if decoded[:1] != kind or len(decoded) != 1 + KEY_SIZE:
+    if decoded[:1] != kind or len(decoded) != 1 + KEY_SIZE or not _is_name(name):
         raise fault
-    check_name(name)
     check_public_key(decoded[1:])
     if format_vkey(name, decoded[1:], kind) != vkey:
         raise fault
@@ -109,8 +109,12 @@ def check_name(name: str) -> None:
         MalformedNote: It is empty or holds a space, a plus sign, a control or a lone
             surrogate.
     """
-    if not name or _NO_NAME.search(name):
-        raise MalformedNote(f"{name!r} cannot name a key")
+    if not _is_name(name):
+        raise MalformedNote(f"{name!r} cannot name a key", code="key.malformed")
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and not _NO_NAME.search(name)
 
 
 class Verifier:
@@ -297,11 +301,10 @@ def parse_line(line: str) -> SignatureLine:
         raise fault
     try:
         name, encoded = line[len(DASH) :].split(" ")
-        decoded = base64.b64decode(encoded, validate=True)
-    except ValueError:
+        decoded = decode_base64(encoded)
+    except (ValueError, NotCanonical):
         raise fault from None
-    check_name(name)
-    if len(decoded) <= KEY_ID_SIZE or base64.b64encode(decoded).decode() != encoded:
+    if not _is_name(name) or len(decoded) <= KEY_ID_SIZE:
         raise fault
     return SignatureLine(name, decoded[:KEY_ID_SIZE], decoded[KEY_ID_SIZE:])
 
@@ -321,7 +324,9 @@ def open_note(note: bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
     for one in verifiers:
         # Two keys under one name and ID: nobody could say which has signed
         if known.setdefault((one.name, one.key_id), one).public_key != one.public_key:
-            raise BadSignature(f"two different keys have the ID of {one.name}")
+            raise BadSignature(
+                f"two different keys have the ID of {one.name}", code="key.ambiguous"
+            )
     verified: dict[tuple[str, bytes], SignatureLine] = {}
     unknown: list[SignatureLine] = []
     for line in lines:
@@ -333,5 +338,5 @@ def open_note(note: bytes, verifiers: Iterable[Verifier]) -> OpenedNote:
         verifier.verify(line.signature, text)
         verified.setdefault(key, line)
     if not verified:
-        raise BadSignature("no known key has signed the note")
+        raise BadSignature("no known key has signed the note", code="signature.missing")
     return OpenedNote(text, tuple(verified.values()), tuple(unknown))

@@ -92,7 +92,7 @@ class Policy:
             log_keys = [one.key.public_key for one in self.logs]
             witness_keys = [one.key.public_key for one in self.witnesses]
         except LedgerError as error:
-            raise MalformedPolicy(str(error)) from error
+            raise MalformedPolicy(str(error), code="policy.key") from error
         _check_once(log_keys, "the key of a log")
         _check_once(witness_keys, "the key of a witness")
         names = [one.name for one in self.witnesses]
@@ -111,7 +111,8 @@ class Policy:
             if not 1 <= group.threshold <= len(group.members):
                 raise MalformedPolicy(
                     f"group {group.name} asks for {group.threshold} of "
-                    f"{len(group.members)}"
+                    f"{len(group.members)}",
+                    code="policy.threshold",
                 )
             known.add(group.name)
         if self.quorum != NO_QUORUM:
@@ -163,7 +164,8 @@ def evaluate_policy(policy: Policy, note: bytes) -> PolicyOutcome:
     for line in opened.signatures:
         if line.name != checkpoint.origin:
             raise BadSignature(
-                f"a checkpoint of {checkpoint.origin}, signed by {line.name}"
+                f"a checkpoint of {checkpoint.origin}, signed by {line.name}",
+                code="checkpoint.origin",
             )
     by_key = {(one.key.name, one.key.key_id): one for one in policy.witnesses}
     witnessed: dict[str, int] = {}
@@ -197,9 +199,12 @@ def parse_policy(text: str) -> Policy:
             try:
                 reader.read(words)
             except LedgerError as error:
-                raise MalformedPolicy(f"line {number}: {error}") from error
+                code = (
+                    error.code if isinstance(error, MalformedPolicy) else "policy.key"
+                )
+                raise MalformedPolicy(f"line {number}: {error}", code=code) from error
     if reader.quorum is None:
-        raise MalformedPolicy("the policy has no quorum line")
+        raise MalformedPolicy("the policy has no quorum line", code="policy.quorum")
     return Policy(
         tuple(reader.logs), tuple(reader.witnesses), tuple(reader.groups), reader.quorum
     )
@@ -236,7 +241,9 @@ class _Reader:
                 self._define(name)
             case ["quorum", name]:
                 if self.quorum is not None:
-                    raise MalformedPolicy("there is a second quorum line")
+                    raise MalformedPolicy(
+                        "there is a second quorum line", code="policy.quorum"
+                    )
                 if name != NO_QUORUM:
                     _check_known(name, self._names)
                 self.quorum = name
@@ -245,7 +252,7 @@ class _Reader:
 
     def _define(self, name: str) -> None:
         if name in self._names or name == NO_QUORUM:
-            raise MalformedPolicy(f"the name {name} is taken")
+            raise MalformedPolicy(f"the name {name} is taken", code="policy.duplicate")
         self._names.add(name)
 
 
@@ -253,7 +260,9 @@ def _threshold(text: str, count: int) -> int:
     if text in ("any", "all"):
         return 1 if text == "any" else count
     if not _NUMBER.fullmatch(text) or int(text) > count:
-        raise MalformedPolicy(f"{text} of {count} members is no threshold")
+        raise MalformedPolicy(
+            f"{text} of {count} members is no threshold", code="policy.threshold"
+        )
     return int(text)
 
 
@@ -276,9 +285,11 @@ def _url(url: str | None) -> str:
 
 def _check_once(values: Sequence[object], what: str) -> None:
     if len(set(values)) != len(values):
-        raise MalformedPolicy(f"{what} stands twice")
+        raise MalformedPolicy(f"{what} stands twice", code="policy.duplicate")
 
 
 def _check_known(name: str, known: set[str]) -> None:
     if name not in known:
-        raise MalformedPolicy(f"the name {name} is not defined above")
+        raise MalformedPolicy(
+            f"the name {name} is not defined above", code="policy.name"
+        )

@@ -128,12 +128,16 @@ def verify_inclusion(
         ProofFailed: The proof does not show it.
     """
     if not 0 <= index < size:
-        raise ProofFailed(f"a tree of {size} leaves has no leaf {index}")
+        raise ProofFailed(
+            f"a tree of {size} leaves has no leaf {index}", code="inclusion.index"
+        )
     _check_hashes(leaf_hash, root, *proof)
     at, last, found = index, size - 1, leaf_hash
     for sibling in proof:
         if last == 0:
-            raise ProofFailed("the path is longer than the tree is high")
+            raise ProofFailed(
+                "the path is longer than the tree is high", code="inclusion.length"
+            )
         if at & 1 or at == last:
             found = node_hash(sibling, found)
             while not at & 1 and at:
@@ -142,7 +146,7 @@ def verify_inclusion(
             found = node_hash(found, sibling)
         at, last = at >> 1, last >> 1
     if last or found != root:
-        raise ProofFailed("the path does not lead to the root")
+        raise ProofFailed("the path does not lead to the root", code="inclusion.root")
 
 
 def verify_consistency(
@@ -159,14 +163,19 @@ def verify_consistency(
         ProofFailed: The proof does not show it; from size 0 nothing can be shown.
     """
     if not 0 < old_size <= new_size:
-        raise ProofFailed(f"no proof leads from size {old_size} to {new_size}")
+        raise ProofFailed(
+            f"no proof leads from size {old_size} to {new_size}",
+            code="consistency.size",
+        )
     _check_hashes(old_root, new_root, *proof)
     if old_size == new_size:
         if proof or old_root != new_root:
-            raise ProofFailed("two trees of one size have different roots")
+            raise ProofFailed(
+                "two trees of one size have different roots", code="consistency.roots"
+            )
         return
     if not proof:
-        raise ProofFailed("the proof is empty")
+        raise ProofFailed("the proof is empty", code="consistency.empty")
     path = [old_root, *proof] if old_size & (old_size - 1) == 0 else list(proof)
     at, last = old_size - 1, new_size - 1
     while at & 1:
@@ -174,7 +183,9 @@ def verify_consistency(
     old = new = path[0]
     for sibling in path[1:]:
         if last == 0:
-            raise ProofFailed("the proof is longer than the tree is high")
+            raise ProofFailed(
+                "the proof is longer than the tree is high", code="consistency.length"
+            )
         if at & 1 or at == last:
             old, new = node_hash(sibling, old), node_hash(sibling, new)
             while not at & 1 and at:
@@ -183,9 +194,11 @@ def verify_consistency(
             new = node_hash(new, sibling)
         at, last = at >> 1, last >> 1
     if last or old != old_root or new != new_root:
-        raise ProofFailed("the proof does not lead to the roots")
+        raise ProofFailed(
+            "the proof does not lead to the roots", code="consistency.root"
+        )
 
 
 def _check_hashes(*hashes: bytes) -> None:
     if any(len(one) != HASH_SIZE for one in hashes):
-        raise ProofFailed("a hash is not 32 bytes long")
+        raise ProofFailed("a hash is not 32 bytes long", code="hash.length")

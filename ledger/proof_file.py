@@ -16,8 +16,9 @@ import base64
 import re
 from dataclasses import dataclass
 
+from ledger.canonical import decode_base64
 from ledger.checkpoint import MAX_SIZE, read_checkpoint
-from ledger.errors import BadSignature, LedgerError, MalformedProof
+from ledger.errors import BadSignature, LedgerError, MalformedProof, NotCanonical
 from ledger.note import MAX_NOTE_SIZE
 from ledger.policy import Policy, PolicyOutcome, evaluate_policy
 from ledger.proof import verify_inclusion
@@ -94,12 +95,9 @@ def parse_proof_file(data: bytes) -> ProofFile:
 
 def _decode(text: str) -> bytes:
     try:
-        data = base64.b64decode(text, validate=True)
-    except ValueError:
-        raise MalformedProof(f"{text[:80]!r} is not base64") from None
-    if base64.b64encode(data).decode() != text:
-        raise MalformedProof(f"{text[:80]!r} is not in its one spelling (base64)")
-    return data
+        return decode_base64(text)
+    except NotCanonical as error:
+        raise MalformedProof(str(error)) from None
 
 
 def verify_proof_file(
@@ -123,7 +121,9 @@ def verify_proof_file(
     """
     outcome = evaluate_policy(policy, proof.checkpoint)
     if not outcome.satisfied:
-        raise BadSignature(f"the policy's quorum {policy.quorum} is not met")
+        raise BadSignature(
+            f"the policy's quorum {policy.quorum} is not met", code="quorum.missing"
+        )
     verify_inclusion(
         proof.hashes,
         index=proof.index,
