@@ -19,14 +19,17 @@ from app.cli import (
     database,
     demo,
     doctor,
+    keys,
     labels,
     ledger,
     lots,
     organisations,
+    sign,
     simulate,
     statements,
     users,
     verify,
+    witness,
 )
 from app.config import Settings, SettingsError
 from app.queries.errors import ExpectedError
@@ -83,14 +86,17 @@ for command in (
     database.cli,
     demo.cli,
     doctor.doctor,
+    keys.cli,
     labels.cli,
     ledger.cli,
     lots.cli,
     organisations.cli,
     serve,
+    sign.cli,
     simulate.simulate,
     statements.cli,
     users.cli,
     verify.cli,
+    witness.cli,
 ):
     main.add_command(command)

@@ -49,16 +49,22 @@ def configure() -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    _join()
 
 
-def init_app(app: Flask) -> None:
-    """Number the requests, and note how each was answered."""
+def _join() -> None:
+    """Make the lines of structlog lines of the standard library."""
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def init_app(app: Flask) -> None:
+    """Number the requests, and note how each was answered."""
+    _join()
     app.before_request(_begin)
     app.after_request(_end)
 
