@@ -119,6 +119,7 @@ from ledger.proof_file import (
     parse_proof_file,
     verify_proof_file,
 )
+from ledger.spans import Span
 from ledger.tiles import (
     TILE_WIDTH,
     TileName,
@@ -186,6 +187,7 @@ __all__ = [
     "ProofFile",
     "SignatureLine",
     "Signer",
+    "Span",
     "TileName",
     "TileReader",
     "Verifier",

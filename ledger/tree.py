@@ -69,6 +69,27 @@ class Frontier:
         self._roots.append(tip)
         self.size += 1
 
+    def append_edge(self, size: int, edge: Sequence[bytes]) -> None:
+        """Add ``size`` entries by the full subtrees over them, largest first.
+
+        Raises:
+            NotCanonical: The subtrees are not those of ``size``, or would not begin
+                where subtrees of the tree do.
+        """
+        heights = [n for n in reversed(range(size.bit_length())) if size >> n & 1]
+        if len(heights) != len(edge) or any(len(tip) != HASH_SIZE for tip in edge):
+            raise NotCanonical(f"{len(edge)} hashes are not the edge of size {size}")
+        for height, added in zip(heights, edge, strict=True):
+            if self.size % (1 << height):
+                raise NotCanonical(
+                    f"a subtree of {1 << height} cannot stand at {self.size}"
+                )
+            tip, rest = added, self.size >> height
+            while rest & 1:
+                tip, rest = node_hash(self._roots.pop(), tip), rest >> 1
+            self._roots.append(tip)
+            self.size += 1 << height
+
     def root(self) -> bytes:
         """Root hash, 32 bytes; of the empty tree, SHA-256 of nothing."""
         if not self._roots:

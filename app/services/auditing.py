@@ -27,7 +27,7 @@ from app.queries.audit import (
 )
 from app.queries.columns import ArrowSource, ConnectionSource, Source, open_arrow
 from app.queries.log import get_head
-from app.services.verification import Difference
+from app.services.differences import Difference
 from graph.audit import (
     Flags,
     Ints,

@@ -2,214 +2,260 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from multiprocessing import get_context
 
-from sqlalchemy import select
+from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.orm import Session
 
-from app.models import CheckpointRow, LogEntryRow, LogTileRow
-from app.queries.log import TILE_WIDTH, DatabaseTiles, get_head
-from app.services.facts import FACT_TYPES
-from app.services.genesis import TrustRoot, get_trust_root
-from ledger import (
-    Entry,
-    Frontier,
-    LedgerError,
-    Verifier,
-    check_possession,
-    leaf_hash,
-    open_checkpoint,
-    parse_entry,
-    root_of,
-    verify_entry,
+from app.queries.log import TILE_WIDTH, Head, get_head
+from app.queries.log_spans import (
+    find_checkpoint_sizes_beyond,
+    last_checkpoint_size,
+    read_surplus_tiles,
+    read_tile_roots,
 )
-from ledger.tiles import split_hashes
+from app.services.differences import Difference
+from app.services.genesis import get_trust_root
+from app.services.log_check import (
+    SPAN,
+    DataCheck,
+    SpanReport,
+    Trust,
+    check_span,
+    fold_keys,
+    tile_difference,
+)
+from ledger import Frontier, KeyHistory, root_of
 
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing in the log that is not as it should be.
-
-    Attributes:
-        entry_index: Which entry, or None for what is not about one.
-        table: Where.
-        field: Which column or part.
-        message: What was found, what was expected.
-    """
-
-    entry_index: int | None
-    table: str
-    field: str
-    message: str
-
-
-class Keys:
-    """Which keys are valid, folded from the entries themselves."""
-
-    def __init__(self, root: TrustRoot) -> None:
-        self._registrar = Verifier.parse(root.registrar_vkey)
-        self._of: dict[str, dict[str, Verifier]] = {}
-
-    def expected(self, entry: Entry) -> list[Verifier]:
-        """The keys that should have signed an entry.
-
-        Raises:
-            LedgerError: No registered key has signed it.
-        """
-        fact = entry.fact
-        kind = FACT_TYPES.get(fact["type"])
-        known = self._of.get(fact["org"], {})
-        first_key = fact["type"] == "key.registered" and not known
-        if (kind is not None and kind.registrar) or first_key:
-            return [self._registrar]
-        found = [known[one.name] for one in entry.signatures if one.name in known]
-        if len(found) != 1:
-            raise LedgerError(
-                f"no key of organisation {fact['org']} that is valid here has signed"
-            )
-        return found
-
-    def learn(self, entry: Entry) -> None:
-        """A key that is valid from behind this entry on.
-
-        Raises:
-            LedgerError: Its proof of possession does not verify, or it is weak.
-        """
-        fact = entry.fact
-        if fact["type"] != "key.registered":
-            return
-        data = fact["data"]
-        check_possession(fact["org"], data["vkey"], data["proof"])
-        verifier = Verifier.parse(data["vkey"])
-        self._of.setdefault(fact["org"], {})[verifier.name] = verifier
+__all__ = ["Difference", "verify_committed", "verify_log"]
+SPANS_A_PROCESS = 2
+"""Fewer are not worth the start of another process."""
+Progress = Callable[[int], None]
 
 
 def verify_log(
-    session: Session, progress: Callable[[int], None] = lambda done: None
+    session: Session,
+    progress: Progress = lambda done: None,
+    *,
+    witnesses: Mapping[str, str] | None = None,
+    check_data: DataCheck | None = None,
 ) -> list[Difference]:
     """Rehash the log, check every signature, rebuild the root and every checkpoint.
 
     Args:
         session: One consistent view.
         progress: Told how many entries are done.
+        witnesses: Keys of the policy's witnesses, by their names in it.
+        check_data: Holds data against their closed schemas.
 
     Returns:
         Every difference; empty when all is well.
+
+    Cost: grows with the log; memory does not.
     """
     head = get_head(session)
     if not head.size:
         return [Difference(None, "log_head", "size", "the log has no entry")]
-    differences: list[Difference] = []
-    root = get_trust_root(session)
-    keys = Keys(root)
-    checkpoints = _checkpoints(session)
-    log_key = Verifier.parse(root.log_vkey)
-    tree = Frontier()
-    known_leaves: set[str] = set()
-    for row in _entries(session):
-        index = tree.size
-        differences += _check_row(row, index, keys, known_leaves)
-        tip = leaf_hash(row.note)
-        known_leaves.add(tip.hex())
-        tree.append_leaf(tip)
-        if (checkpoint := checkpoints.pop(tree.size, None)) is not None:
-            differences += _check_checkpoint(checkpoint, tree, root.origin, log_key)
-        if index % 1000 == 0:
-            progress(index)
-    progress(tree.size)
-    if (tree.size, tree.dump()) != (head.size, head.frontier):
-        differences.append(
-            Difference(
-                None,
-                "log_head",
-                "frontier",
-                f"size {head.size}, but the {tree.size} entries give another tree",
-            )
-        )
-    for size in sorted(checkpoints):
-        differences.append(
-            Difference(
-                None,
-                "checkpoint",
-                "size",
-                f"a checkpoint over {size} entries, found {tree.size}",
-            )
-        )
-    differences += _check_tiles(session)
+    trust, differences = read_trust(session, head.size, witnesses, check_data)
+    connection = session.connection()
+    reports = (check_span(connection, trust, *span) for span in spans_of(head.size))
+    differences += join_spans(connection, head, reports, progress)
     return differences
 
 
-def _entries(session: Session) -> Iterator[LogEntryRow]:
-    wanted = (
-        select(LogEntryRow)
-        .order_by(LogEntryRow.entry_index)
-        .execution_options(yield_per=500)
-    )
-    yield from session.scalars(wanted)
+def verify_committed(
+    url: URL,
+    session: Session,
+    progress: Progress = lambda done: None,
+    *,
+    witnesses: Mapping[str, str] | None = None,
+    check_data: DataCheck | None = None,
+    signatures_from: int = 0,
+    hashes_only: bool = False,
+    processes: int | None = None,
+) -> list[Difference]:
+    """The same of what is committed: on all cores.
 
-
-def _checkpoints(session: Session) -> dict[int, CheckpointRow]:
-    return {row.size: row for row in session.scalars(select(CheckpointRow))}
-
-
-def _check_row(
-    row: LogEntryRow, index: int, keys: Keys, known_leaves: set[str]
-) -> Iterator[Difference]:
-    def differs(field: str, message: str) -> Difference:
-        return Difference(index, "log_entry", field, message)
-
-    if row.entry_index != index:
-        yield differs("entry_index", f"found {row.entry_index}, expected {index}")
-    if leaf_hash(row.note) != row.leaf_hash:
-        yield differs("leaf_hash", "is not the hash of the note")
-    try:
-        entry = parse_entry(row.note)
-        verify_entry(entry, keys.expected(entry))
-        keys.learn(entry)
-    except LedgerError as error:
-        yield differs("note", str(error))
-        return
-    fact = entry.fact
-    found = (row.type, row.org, row.fact_id, row.at.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    for name, column, member in zip(
-        ("type", "org", "fact_id", "at"),
-        found,
-        (fact["type"], fact["org"], fact["id"], fact["at"]),
-        strict=True,
-    ):
-        if column != member:
-            yield differs(name, f"found {column}, the entry says {member}")
-    if missing := set(fact["parents"]) - known_leaves:
-        yield differs("parents", f"{min(missing)} stands nowhere before this entry")
-
-
-def _check_checkpoint(
-    row: CheckpointRow, tree: Frontier, origin: str, log_key: Verifier
-) -> Iterator[Difference]:
-    def differs(field: str, message: str) -> Difference:
-        return Difference(None, "checkpoint", field, f"size {row.size}: {message}")
-
-    if row.root != tree.root():
-        yield differs("root", "is not the root of that many entries")
-    try:
-        checkpoint = open_checkpoint(row.note, [log_key], origin)
-    except LedgerError as error:
-        yield differs("note", str(error))
-        return
-    if (checkpoint.size, checkpoint.root) != (row.size, tree.root()):
-        yield differs("note", "says another size or root than the entries give")
-
-
-def _check_tiles(session: Session) -> Iterator[Difference]:
-    tiles = DatabaseTiles(session)
-    wanted = select(LogTileRow).order_by(LogTileRow.level, LogTileRow.tile_index)
-    for row in session.scalars(wanted):
-        hashes = split_hashes(tiles.read_tile(row.level, row.tile_index, TILE_WIDTH))
-        if root_of(hashes) != row.root:
-            yield Difference(
-                None,
-                "log_tile",
-                "root",
-                f"tile {row.tile_index} of level {row.level} has another root",
+    Args:
+        url: Of the database.
+        session: One consistent view of it; says how long the log is.
+        progress: Told how many entries are done.
+        witnesses: Keys of the policy's witnesses, by their names in it.
+        check_data: Holds data against their closed schemas; a function of a module.
+        signatures_from: Entries before this one were verified before: their bytes are
+            hashed again, their signatures are not checked again.
+        hashes_only: Check no signature of an entry.
+        processes: At most so many; None for one a core.
+    """
+    head = get_head(session)
+    if not head.size:
+        return [Difference(None, "log_head", "size", "the log has no entry")]
+    trust, differences = read_trust(session, head.size, witnesses, check_data)
+    tasks = [
+        (start, stop, hashes_only or stop <= signatures_from)
+        for start, stop in spans_of(head.size)
+    ]
+    count = min(processes or os.cpu_count() or 1, len(tasks) // SPANS_A_PROCESS)
+    with ExitStack() as stack:
+        reports: Iterator[SpanReport]
+        if count > 1:
+            pool = stack.enter_context(
+                ProcessPoolExecutor(
+                    count, get_context(start_method()), _open_source, (url, trust)
+                )
             )
+            reports = pool.map(_check_here, tasks)
+        else:
+            connection = session.connection()
+            reports = (
+                check_span(connection, trust, start, stop, hashes_only=light)
+                for start, stop, light in tasks
+            )
+        differences += join_spans(session.connection(), head, reports, progress)
+    return differences
+
+
+def start_method() -> str:
+    """A fork starts at once, where nothing else runs in this process; else afresh."""
+    alone = sys.platform == "linux" and threading.active_count() == 1
+    return "fork" if alone else "spawn"
+
+
+_here: list[tuple[Connection, Trust]] = []
+"""What a process of the pool reads, and what it trusts."""
+
+
+def _open_source(url: URL, trust: Trust) -> None:
+    _here.append((create_engine(url).connect(), trust))
+
+
+def _check_here(task: tuple[int, int, bool]) -> SpanReport:
+    start, stop, light = task
+    connection, trust = _here[0]
+    with connection.begin():
+        return check_span(connection, trust, start, stop, hashes_only=light)
+
+
+def spans_of(size: int) -> list[tuple[int, int]]:
+    """The stretches that a log of this size is checked in."""
+    return [(start, min(start + SPAN, size)) for start in range(0, size, SPAN)]
+
+
+def read_trust(
+    session: Session,
+    size: int,
+    witnesses: Mapping[str, str] | None,
+    check_data: DataCheck | None,
+) -> tuple[Trust, list[Difference]]:
+    """What entry 0 and the facts about keys say, and what is wrong with these."""
+    root = get_trust_root(session)
+    history, known, differences = fold_keys(session.connection(), size)
+    trust = Trust(
+        origin=root.origin,
+        log_vkey=root.log_vkey,
+        history=history if history.origin else KeyHistory(),
+        key_indexes=known,
+        witnesses=dict(witnesses or {}),
+        check_data=check_data,
+    )
+    return trust, differences
+
+
+def join_spans(
+    connection: Connection,
+    head: Head,
+    reports: Iterable[SpanReport],
+    progress: Progress,
+) -> Iterator[Difference]:
+    """Join what stretches come to, and hold it against head, tiles and checkpoints."""
+    tree = Frontier()
+    tiles = _TileRoots(connection)
+    for report in reports:
+        yield from report.differences
+        for size, edge, root in report.signed:
+            partial = Frontier.load(tree.size, tree.dump())
+            partial.append_edge(size - tree.size, edge)
+            if partial.root() != root:
+                yield Difference(
+                    None,
+                    "checkpoint",
+                    "root",
+                    f"size {size}: found {root.hex()}, the entries give "
+                    f"{partial.root().hex()}",
+                    row=str(size),
+                )
+        tree.append_edge(report.count, report.edge)
+        yield from tiles.add(report.tiles)
+        progress(tree.size)
+        if tree.size % SPAN and tree.size < head.size:
+            break  # entries are missing: what follows stands at other places
+    if (tree.size, tree.dump()) != (head.size, head.frontier):
+        yield Difference(
+            None,
+            "log_head",
+            "frontier",
+            f"size {head.size}, but the {tree.size} entries give another tree",
+        )
+    for size in find_checkpoint_sizes_beyond(connection, tree.size):
+        yield Difference(
+            None,
+            "checkpoint",
+            "size",
+            f"a checkpoint over {size} entries, found {tree.size}",
+            row=str(size),
+        )
+    yield from tiles.missing(last_checkpoint_size(connection))
+    for level, index in read_surplus_tiles(connection, tree.size):
+        yield replace(
+            tile_difference(level, index),
+            message=f"tile {index} of level {level} is more than the log has filled",
+        )
+
+
+class _TileRoots:
+    """Roots of full tiles, level above level, held against those that are stored."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._open: list[list[bytes]] = []
+        self._done: list[int] = []
+
+    def add(self, roots: list[bytes], level: int = 0) -> Iterator[Difference]:
+        """Full tiles of a level, in order; level 0 was compared by who hashed it."""
+        if level == len(self._open):
+            self._open.append([])
+            self._done.append(0)
+        for root in roots:
+            if level:
+                number = self._done[level]
+                stored = read_tile_roots(self._connection, level, number, number + 1)
+                if stored.get(number, root) != root:
+                    yield tile_difference(level, number)
+            self._done[level] += 1
+            self._open[level].append(root)
+            if len(self._open[level]) == TILE_WIDTH:
+                above = root_of(self._open[level])
+                self._open[level] = []
+                yield from self.add([above], level + 1)
+
+    def missing(self, signed: int) -> Iterator[Difference]:
+        """Tiles under the newest checkpoint that are not stored."""
+        full, level = signed // TILE_WIDTH, 0
+        while full:
+            stored = len(read_tile_roots(self._connection, level, 0, full))
+            if stored != full:
+                yield Difference(
+                    None,
+                    "log_tile",
+                    "tile_index",
+                    f"found {stored} full tiles of level {level}, expected {full}",
+                    row=str(level),
+                )
+            full, level = full // TILE_WIDTH, level + 1

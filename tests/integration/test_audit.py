@@ -14,7 +14,7 @@ from app.queries.log import get_head
 from app.queries.prepared import Prepared
 from app.services import auditing
 from app.services.auditing import audit_committed, audit_material, audit_window
-from app.services.verification import Difference
+from app.services.differences import Difference
 from tests.golden import golden
 from tests.golden_world import CHAIN_FACTS, post, set_up
 from tests.integration.test_log import disarm
