@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.policy_file import read_policy
+from ledger import Policy
+
 LogReaders = Literal["members", "public"]
 
 PREFIX = "REMELT_"
@@ -35,6 +38,8 @@ VARIABLES = {
     "REMELT_PRODUCTION",
     "REMELT_PROXIES",
 }
+CLIENT_VARIABLES = {"REMELT_KEY_PASSPHRASE", "REMELT_SERVER", "REMELT_TOKEN"}
+"""Read by the commands of an organisation's side; no settings of the platform."""
 TEST_VARIABLES = {"REMELT_TEST_VECTORS"}
 """Read by the test suite only; a command that runs inside it must not stumble."""
 
@@ -82,6 +87,8 @@ class Settings:
         log_readers: Who reads entries: ``members`` (those concerned) or ``public``.
         production: Secrets must be given, never made here.
         proxies: How many reverse proxies in front are believed about addresses.
+        policy: Who witnesses the log, from the file ``policy`` of the data directory;
+            None where there is none.
     """
 
     database_url: str = field(repr=False)
@@ -93,6 +100,7 @@ class Settings:
     log_readers: LogReaders = "members"
     production: bool = False
     proxies: int = 0
+    policy: Policy | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -112,6 +120,7 @@ class Settings:
             log_origin=reader.log_origin(),
             log_readers=reader.log_readers(),
             proxies=reader.proxies(),
+            policy=reader.policy(data_dir),
             secret_key=reader.secret_key(data_dir, production),
             key_encryption_key=reader.key_encryption_key(data_dir, production),
         )
@@ -217,7 +226,7 @@ class _Reader:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
-        known = VARIABLES | TEST_VARIABLES
+        known = VARIABLES | CLIENT_VARIABLES | TEST_VARIABLES
         self.faults = [
             f"{name} is not a setting of Remelt"
             for name in sorted(env)
@@ -323,6 +332,13 @@ class _Reader:
             )
             return 0
         return int(text)
+
+    def policy(self, data_dir: Path) -> Policy | None:
+        try:
+            return read_policy(data_dir)
+        except ValueError as error:
+            self.faults.append(str(error))
+            return None
 
     def secret_key(self, data_dir: Path, production: bool) -> str:
         name = "REMELT_SECRET_KEY"

@@ -9,6 +9,6 @@ from app.security import require_caller
 bp = APIBlueprint("api", __name__, url_prefix="/api/v1")
 bp.before_request(require_caller)
 
-from app.api import claims, entries, imports, labels, lots, statements  # noqa: E402 - the views join the blueprint above
+from app.api import claims, entries, imports, keys, labels, lots, statements  # noqa: E402 - the views join the blueprint above
 
-__all__ = ["bp", "claims", "entries", "imports", "labels", "lots", "statements"]
+__all__ = ["bp", "claims", "entries", "imports", "keys", "labels", "lots", "statements"]

@@ -18,8 +18,12 @@ from app.schemas.entries import (
     ReceiptOut,
     parse_requests,
 )
+from app.schemas.planning import PlansOut, plans_out
 from app.security import current_actor, doors, keyring, log_reader_for, now
-from app.services.recording import record_mixed
+from app.services.errors import FieldFault, Refused
+from app.services.facts import Fact
+from app.services.planning import plan_entries
+from app.services.recording import record_mixed, require_right
 from ledger import prove_inclusion
 
 
@@ -49,6 +53,27 @@ def post_entries(body: EntriesIn) -> EntriesOut:
         ],
         size=max(one.entry_index for one in receipts) + 1,
     )
+
+
+@bp.post("/entries/parents")
+@bp.input(EntriesIn, arg_name="body")
+@bp.output(PlansOut)
+def post_plans(body: EntriesIn) -> PlansOut:
+    """What up to 1,000 facts rest on, for programs that sign them themselves.
+
+    Nothing is recorded. Facts that would be refused are refused here already; of one
+    that stands in the log, its place is told.
+    """
+    actor = current_actor()
+    facts = []
+    for position, one in enumerate(parse_requests(body.facts, actor.organisation_code)):
+        if not isinstance(one, Fact):
+            raise Refused(
+                [FieldFault(position, "note", "expected a fact, found a signed note")]
+            )
+        require_right(actor, one)
+        facts.append(one)
+    return plans_out(plan_entries(doors(), keyring(), facts, now()))
 
 
 @bp.get("/entries")

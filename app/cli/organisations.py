@@ -29,16 +29,30 @@ OPERATOR = Actor(0, None, None, frozenset({"registrar"}))
 @click.option("--role", "roles", multiple=True, default=["recycler"], show_default=True)
 @click.option("--uscc", help="Unified social credit code, of companies.")
 @click.option("--group", help="Code of the company group.")
+@click.option("--code", help="Code that the organisation made itself, with its key.")
+@click.option("--vkey", help="First key, as 'remelt keys new' printed it.")
+@click.option("--proof", help="Its proof of possession, as printed.")
+@click.option("--next", "next_digest", help="Digest of its next key, as printed.")
 def add(
     name_zh: str | None,
     name_en: str | None,
     roles: tuple[str, ...],
     uscc: str | None,
     group: str | None,
+    code: str | None,
+    vkey: str | None,
+    proof: str | None,
+    next_digest: str | None,
 ) -> None:
-    """Register an organisation, with a first key that the platform holds."""
+    """Register an organisation with its first key: its own, or one on the platform.
+
+    An organisation that keeps its own key hands over what 'remelt keys new' printed:
+    --code, --vkey, --proof and --next. Without --vkey the platform keeps the key.
+    """
+    if (vkey is None) != (proof is None) or (vkey is not None and code is None):
+        raise click.UsageError("--code, --vkey and --proof come together")
     given = {
-        "code": new_code(),
+        "code": new_code() if code is None else code,
         "name_zh": name_zh,
         "name_en": name_en,
         "roles": list(roles),
@@ -52,7 +66,9 @@ def add(
         )
     except ValidationError as error:
         raise Refused(faults_of(error, None)) from None
-    registration = Registration(data=data, private={})
+    registration = Registration(
+        data=data, private={}, vkey=vkey, proof=proof, next_digest=next_digest
+    )
     receipts = register_organisation(doors(), keyring(), OPERATOR, registration, now())
     click.echo(
         f"{format_code(data['code'])} registered, entry {receipts[0].entry_index}"

@@ -14,6 +14,7 @@ from app.models import (
     OrganisationRow,
     ScaleRow,
     SealedKeyRow,
+    SigningKeyEndRow,
     SigningKeyRow,
     UserRow,
     entry_of,
@@ -35,13 +36,19 @@ class KeyView:
 
     Attributes:
         key: Its row.
-        from_index: The first entry that it may sign.
+        from_index: The entry that registered it; it may sign those behind.
         signs: The platform holds it and signs with it now.
+        ended_index: The entry that ended it, the last that it may sign; None: none.
+        replaced: It was rotated, not revoked.
+        reason: Why it was revoked.
     """
 
     key: SigningKeyRow
     from_index: int
     signs: bool
+    ended_index: int | None = None
+    replaced: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +81,50 @@ def list_facilities(
 
 def list_keys(session: Session, organisation_id: int | None = None) -> list[KeyView]:
     """Keys, the newest first; None for those of every organisation."""
-    wanted = select(SigningKeyRow, SealedKeyRow.key_name).outerjoin(
-        SealedKeyRow, SealedKeyRow.key_name == SigningKeyRow.key_name
+    wanted = (
+        select(SigningKeyRow, SealedKeyRow.key_name, SigningKeyEndRow)
+        .outerjoin(SealedKeyRow, SealedKeyRow.key_name == SigningKeyRow.key_name)
+        .outerjoin(
+            SigningKeyEndRow, SigningKeyEndRow.signing_key_id == SigningKeyRow.id
+        )
     )
     if organisation_id is not None:
         wanted = wanted.where(SigningKeyRow.organisation_id == organisation_id)
     views: list[KeyView] = []
     signing: set[int] = set()
-    for key, sealed in session.execute(wanted.order_by(SigningKeyRow.id.desc())):
-        signs = sealed is not None and key.organisation_id not in signing
+    for key, sealed, end in session.execute(wanted.order_by(SigningKeyRow.id.desc())):
+        valid = sealed is not None and end is None
+        signs = valid and key.organisation_id not in signing
         if signs:
             signing.add(key.organisation_id)
-        views.append(KeyView(key, entry_of(key.id), signs))
+        views.append(
+            KeyView(
+                key,
+                entry_of(key.id),
+                signs,
+                None if end is None else entry_of(end.id),
+                end is not None and end.replaced_by_id is not None,
+                None if end is None else end.reason,
+            )
+        )
     return views
+
+
+def find_valid_key(
+    session: Session, organisation_id: int, key_name: str
+) -> SigningKeyRow | None:
+    """A key of an organisation that has not ended."""
+    return session.scalar(
+        select(SigningKeyRow)
+        .outerjoin(
+            SigningKeyEndRow, SigningKeyEndRow.signing_key_id == SigningKeyRow.id
+        )
+        .where(
+            SigningKeyRow.organisation_id == organisation_id,
+            SigningKeyRow.key_name == key_name,
+            SigningKeyEndRow.id.is_(None),
+        )
+    )
 
 
 def list_organisations(session: Session) -> list[OrganisationView]:

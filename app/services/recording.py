@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.services.access import Actor
-from app.services.errors import Forbidden, KeyEnded, positioned
+from app.services.errors import Forbidden, KeyEnded, positioned, refuse
 from app.services.facts import FACT_TYPES, Fact, SealedFact, parse_at
 from app.services.genesis import get_registrar
 from app.services.keys import KeyRing
 from app.services.posting import Receipt, post
 from app.services.signing import accept_note, check_parents, seal_facts
-from ledger import Entry
+from ledger import Entry, LedgerError
 
 # The registrar signs these for others: first keys, and the end of a lost one
 OF_THE_REGISTRAR_TOO = ("key.registered", "key.revoked")
@@ -140,12 +140,12 @@ def record_mixed(
 
     Raises:
         Forbidden: The actor may not state one of them.
-        Refused: Faults by position; nothing was posted.
+        Refused: Faults by position, signatures that do not hold among them; nothing
+            was posted.
         RepeatMismatch: An id stands in the log with another request.
         NoSigningKey: The organisation keeps its own keys.
         NoSuchKey: An entry is signed by a key that is not registered.
         KeyEnded: It was rotated or revoked.
-        ledger.BadSignature: A signature does not verify.
     """
     for one in requests:
         require_right(actor, _fact_of(one))
@@ -166,9 +166,7 @@ def _sealed_mixed(
             if isinstance(one, Fact):
                 continue
             with positioned(position):
-                own.append(
-                    accept_note(session, keyring, one.entry, one.data, one.disclosures)
-                )
+                own.append(_accepted(session, keyring, one))
         check_parents(session, own)
         signed = iter(own)
         ours = iter(
@@ -179,6 +177,19 @@ def _sealed_mixed(
         for one in requests:
             sealed.append(next(ours if isinstance(one, Fact) else signed))
     return sealed
+
+
+def _accepted(session: Session, keyring: KeyRing, one: OwnEntry) -> SealedFact:
+    """A signed entry, its signature and disclosures checked.
+
+    Raises:
+        Refused: One does not hold.
+        NoSuchKey: The signing key is not registered for the organisation.
+    """
+    try:
+        return accept_note(session, keyring, one.entry, one.data, one.disclosures)
+    except LedgerError as error:
+        raise refuse("note", "{reason}", reason=str(error)) from error
 
 
 def _fact_of(one: Fact | OwnEntry) -> Fact:
