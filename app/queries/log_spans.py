@@ -64,17 +64,18 @@ def read_entries(
 ) -> Iterator[StoredEntry]:
     """The rows of entries from ``start`` up to ``stop``."""
     for row in _READ.stream(connection, {"start": start, "stop": stop}):
-        yield StoredEntry(*row[:-1], at=_instant(row[-1]))
+        index, leaf, note, kind, org, fact_id, at = row
+        yield StoredEntry(index, leaf, note, kind, org, fact_id, _instant(at))
 
 
 def read_hashes(
     connection: Connection, start: int, stop: int
 ) -> Iterator[tuple[int, bytes, bytes]]:
     """(index, leaf hash, note) of the same."""
-    for index, stored, note in _READ_HASHES.stream(
+    rows: Iterator[Any] = _READ_HASHES.stream(
         connection, {"start": start, "stop": stop}
-    ):
-        yield index, stored, note
+    )
+    yield from rows
 
 
 def _instant(value: object) -> str:

@@ -40,6 +40,7 @@ from app.services.journal import chunks, find_known
 from app.services.keys import KeyRing
 from app.services.posting import post_what_fits
 from app.services.recording import Doors, require_right
+from app.services.repeats import is_repeat
 from app.services.signing import pretend_sealed, request_digest_of, seal_facts
 
 BATCH = 500
@@ -269,7 +270,13 @@ class _Import:
             require_right(self.importer.actor, fact)
             if entry is None:
                 pairs.append((draft, fact))
-            elif entry[2] == request_digest_of(fact, self.importer.keyring):
+            elif is_repeat(
+                session,
+                entry[0],
+                entry[2],
+                request_digest_of(fact, self.importer.keyring),
+                fact,
+            ):
                 self.known += 1
             else:
                 self._reject(draft, [("", OTHER_VALUES, {})])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -32,9 +32,11 @@ from app.services.errors import (
 from app.services.facts import Fact, SealedFact
 from app.services.journal import Journal, find_known, is_future
 from app.services.loading import load_after_lock, load_work
+from app.services.repeats import is_repeat
 from app.services.work import Work
 from graph import GraphError
 
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _DISCLOSURES: Any = DisclosureRow.__table__
 Handler = Callable[[Work, Fact, int], None]
 HANDLERS: dict[str, Handler] = {
@@ -124,7 +126,7 @@ def post_what_fits(
     for position, sealed in enumerate(batch):
         fact = sealed.fact
         if (entry := known.get((fact.org, fact.id))) is not None:
-            receipts[position] = _repeated(sealed, entry)
+            receipts[position] = _repeated(session, sealed, entry)
             continue
         index = journal.size
         try:
@@ -149,6 +151,54 @@ def post_what_fits(
     return Posted(receipts, tuple(faults))
 
 
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """An entry of the log that is posted again, at the index that it has.
+
+    Attributes:
+        index: In the log.
+        sealed: The entry.
+        takes_effect: Whether its handler is asked; else it only keeps its place.
+    """
+
+    index: int
+    sealed: SealedFact
+    takes_effect: bool
+
+
+def replay(
+    session: Session, batch: Sequence[Replayed]
+) -> list[tuple[Replayed, Refused]]:
+    """Post entries that the log holds into other tables, each at its own index.
+
+    Returns:
+        What the rules of this version refuse: it keeps its place, and does nothing.
+
+    Raises:
+        ValueError: An entry is not the next one.
+    """
+    facts = [one.sealed.fact for one in batch if one.takes_effect]
+    # No rule asks the clock once a fact was taken; the instant is there for none
+    work = load_work(session, facts, facts[-1].at if facts else _NO_TIME)
+    journal = Journal(session)
+    load_after_lock(work, facts)
+    refused: list[tuple[Replayed, Refused]] = []
+    for one in batch:
+        if one.index != journal.size:
+            raise ValueError(f"entry {one.index} comes where {journal.size} should")
+        handler = HANDLERS.get(one.sealed.fact.type)
+        if one.takes_effect and handler is not None:
+            try:
+                _handle(work, one.sealed.fact, one.index)
+            except Refused as error:
+                refused.append((one, error))
+        journal.add(one.sealed)
+    with at_once(work.connection):
+        journal.write()
+        work.write()
+    return refused
+
+
 def _handle(work: Work, fact: Fact, index: int) -> None:
     try:
         HANDLERS[fact.type](work, fact, index)
@@ -157,9 +207,11 @@ def _handle(work: Work, fact: Fact, index: int) -> None:
         raise refuse(path, error.message, **error.values) from error
 
 
-def _repeated(sealed: SealedFact, entry: tuple[int, bytes, bytes]) -> Receipt:
+def _repeated(
+    session: Session, sealed: SealedFact, entry: tuple[int, bytes, bytes]
+) -> Receipt:
     index, leaf_hash, digest = entry
-    if digest != sealed.request_digest:
+    if not is_repeat(session, index, digest, sealed.request_digest, sealed.fact):
         raise RepeatMismatch(
             "entry {index} stands in the log under the id {id}, "
             "and it says something else",
