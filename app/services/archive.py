@@ -7,27 +7,44 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from app.queries.cosigned import find_published_checkpoint
 from app.queries.errors import NotFound
-from app.queries.log import DatabaseTiles, find_checkpoint, iter_notes
+from app.queries.log import DatabaseTiles, iter_notes
+from app.services.errors import ServiceError
 from app.services.genesis import get_trust_root
-from ledger import TILE_WIDTH, encode_bundle, tiles_of_size
+from ledger import (
+    TILE_WIDTH,
+    Policy,
+    PolicyLog,
+    encode_bundle,
+    format_policy,
+    tiles_of_size,
+)
 from ledger.tiles import ENTRIES
 
 GENESIS = "# genesis "
 
 
-def export_log(session: Session, folder: Path) -> int:
+class WrongPolicy(ServiceError):
+    """The policy in the data directory is of another log."""
+
+
+def export_log(session: Session, folder: Path, policy: Policy | None = None) -> int:
     """Write entries, tiles and, last, the newest checkpoint; give its size.
+
+    Where the policy asks for witnesses, it is the newest that they have cosigned.
 
     A file is written beside its place and moved there, so that a reader never meets
     half of one; full tiles that are there already are left as they are.
 
     Raises:
-        NotFound: No checkpoint was signed yet.
+        NotFound: No checkpoint was signed yet, or none is cosigned by the quorum.
+        WrongPolicy: The policy is of another log.
     """
-    row = find_checkpoint(session)
+    text = policy_text(session, policy)
+    row = find_published_checkpoint(session, policy)
     if row is None:
-        raise NotFound("no checkpoint was signed yet")
+        raise NotFound("no checkpoint was signed yet, or not by enough witnesses")
     tiles = DatabaseTiles(session)
     for name in tiles_of_size(row.size):
         path = folder / name.path
@@ -39,19 +56,35 @@ def export_log(session: Session, folder: Path) -> int:
             write_file(path, encode_bundle(notes))
         else:
             write_file(path, tiles.read_tile(name.level, name.index, name.width))
-    write_file(folder / "policy", policy_text(session).encode())
+    write_file(folder / "policy", text.encode())
     write_file(folder / "checkpoint", row.note)
     return row.size
 
 
-def policy_text(session: Session) -> str:
-    """The tlog-policy of this log: its key, and no witness that must agree.
+def policy_text(session: Session, policy: Policy | None = None) -> str:
+    """The tlog-policy of this log: its key, its witnesses, and who must agree.
 
     A comment pins entry 0 by its leaf hash: ``remelt verify`` reads it, and software
     that knows tlog-policy only passes over it.
+
+    Args:
+        session: To read entry 0.
+        policy: That of the data directory; None where there is none.
+
+    Raises:
+        WrongPolicy: The policy is of another log.
     """
     root = get_trust_root(session)
-    return f"{GENESIS}{root.leaf_hash}\nlog {root.log_vkey}\nquorum none\n"
+    if policy is None:
+        policy = Policy((PolicyLog(root.log_vkey),))
+    if [one.vkey for one in policy.logs] != [root.log_vkey]:
+        raise WrongPolicy(
+            "the policy in the data directory is of log {found}, but this log's key is "
+            "{expected}: mend its line 'log'",
+            found=policy.logs[0].vkey,
+            expected=root.log_vkey,
+        )
+    return f"{GENESIS}{root.leaf_hash}\n{format_policy(policy)}"
 
 
 def write_file(path: Path, data: bytes) -> None:
