@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -12,16 +9,17 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli.database import read_log_key
-from app.db import engine_of, reading, transaction
-from app.queries.log import find_checkpoint, get_head
+from app.cli.verifying import rebuild, verify
+from app.db import reading, transaction
+from app.queries.log import find_checkpoint
 from app.security import now
 from app.services.archive import export_log, policy_text
-from app.services.auditing import audit_committed
 from app.services.checkpoints import sign_head
 from app.services.genesis import get_trust_root
-from app.services.verification import verify_log
 
 cli = AppGroup("ledger", help="The log: sign it, verify it, export it.")
+cli.add_command(verify)
+cli.add_command(rebuild)
 
 
 @cli.command("checkpoint")
@@ -35,36 +33,6 @@ def checkpoint() -> None:
     if row is None:
         raise click.ClickException("the log has no entry yet")
     click.echo(row.note.decode(), nl=False)
-
-
-@cli.command("verify")
-@click.option("--json", "as_json", is_flag=True, help="Print differences as JSON.")
-@click.option("--quiet", is_flag=True, help="Show no progress bar.")
-def verify(as_json: bool, quiet: bool) -> None:
-    """Rehash the log, check every signature, rebuild the root, audit the material.
-
-    The audit checks the stored composition of every lot against what it was made of.
-
-    Exit status: 0 if everything agrees, 1 on any difference.
-    """
-    with reading() as session:
-        size = get_head(session).size
-        with click.progressbar(
-            length=size, label="Verifying", file=sys.stderr, hidden=quiet or as_json
-        ) as bar:
-            differences = verify_log(session, lambda done: bar.update(done - bar.pos))
-    differences += audit_committed(engine_of(current_app).url, size)
-    if as_json:
-        found = [asdict(one) for one in differences]
-        click.echo(json.dumps({"size": size, "differences": found}))
-    else:
-        for one in differences:
-            place = "" if one.entry_index is None else f"entry {one.entry_index}, "
-            click.echo(f"{place}{one.table}.{one.field}: {one.message}")
-        if not differences:
-            click.echo(f"{size} entries agree")
-    if differences:
-        sys.exit(1)
 
 
 @cli.command("export")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from app.schemas.fields import (
     AtUtc,
@@ -471,3 +471,20 @@ def parse_data(fact_type: str, data: object) -> dict[str, Any]:
     """
     value = DATA[fact_type].model_validate(data)
     return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def schema_fault(fact_type: str, data: object) -> str | None:
+    """What of stored data does not fit the closed schema of their type; None: all does.
+
+    Stored data are in their plain form already: nothing is filled in or normalised.
+    """
+    kind = DATA.get(fact_type)
+    if kind is None:
+        return f"found the type {fact_type}, which has no schema"
+    try:
+        kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return f"{place}: {first['msg']}" if place else first["msg"]
+    return None
