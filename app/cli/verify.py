@@ -1,28 +1,33 @@
-"""``remelt verify``: check a bundle offline; it needs no database and no setting."""
+"""``remelt verify``: check what a log gave away, offline; no database, no setting."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
-from ledger import (
-    BundleReport,
-    LedgerError,
-    Policy,
-    load_bundle,
-    parse_policy,
-    verify_bundle,
+from app.cli.verify_files import (
+    Asked,
+    answer,
+    default_processes,
+    verify_evidence,
+    verify_folder,
+    verify_note,
+    verify_proof,
 )
+from app.services.policy_files import PinnedPolicy, read_pinned
+from ledger import BundleReport, LedgerError, load_bundle, verify_bundle
+from ledger.entry import HEADER as ENTRY
+from ledger.fork import FORMAT as FORK
+from ledger.proof_file import HEADER as PROOF_HEADER
 
 MAX_BYTES = 500_000_000
-_GENESIS = re.compile(r"^# genesis ([0-9a-f]{64})$", re.MULTILINE)
+PROOF = PROOF_HEADER.encode()
 _HEX = re.compile(r"[0-9a-f]{64}")
 WORDS = {
     "policy": "The bundle was made under the policy that you named",
@@ -39,63 +44,119 @@ WORDS = {
 
 
 @click.command("verify")
-@click.argument("bundle", type=click.File("rb"))
+@click.argument("path", type=click.Path(exists=True, allow_dash=True, path_type=Path))
 @click.option(
     "--policy",
     "policy_file",
-    required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The tlog-policy that you trust, as a file.",
+    help="The tlog-policy that you trust, as a file; only a folder and a single entry "
+    "can do without.",
 )
 @click.option(
     "--genesis",
     help="Leaf hash of the log's first entry, 64 hexadecimal digits. Without it, the "
     "line '# genesis ...' of the policy file counts.",
 )
+@click.option(
+    "--entry",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The entry that a .tlog-proof is of.",
+)
+@click.option("--leaf", help="Or its leaf hash, 64 hexadecimal digits.")
+@click.option(
+    "--bundle",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A bundle to take the keys of the log from, for the signature of an entry.",
+)
+@click.option(
+    "--archive",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Or an archive.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=default_processes,
+    help="How many to spread an archive over; as many as there are cores.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def cli(
-    bundle: BinaryIO,
-    policy_file: Path,
+    path: Path,
+    policy_file: Path | None,
     genesis: str | None,
-    as_json: bool,
+    leaf: str | None,
+    **others: Any,  # noqa: ANN401 - each as its option says
 ) -> None:
-    """Check BUNDLE, a proof that a label's page gives, without asking anybody.
+    """Check PATH without asking anybody: no database, no setting, no network.
 
-    Exit status: 0 if every check holds and the claim stands; 1 if a check fails, the
-    file is no bundle, or the bundle shows that label or claim have ended.
+    PATH is one of: a bundle, which the page behind a label gives; a .tlog-proof, with
+    --entry or --leaf; an entry as it was signed; evidence of two histories, as
+    "remelt monitor" writes it; a folder that "remelt ledger export" or "remelt mirror"
+    wrote: then every byte of every file counts.
+
+    Exit status: 0 if every check holds, for a bundle also that the claim stands, for
+    evidence that there are two histories; 1 if not, or the file is none of these;
+    2 on a wrong call.
     """
-    policy, pinned = _read_policy(policy_file)
-    genesis = genesis or pinned
-    if genesis is not None and not _HEX.fullmatch(genesis):
+    policy = None
+    if policy_file is not None:
+        policy = _read_policy(policy_file, genesis)
+    elif genesis is not None:
+        raise click.UsageError("--genesis belongs to a policy: --policy FILE")
+    if leaf is not None and not _HEX.fullmatch(leaf):
         raise click.BadParameter(
-            "expected 64 lower-case hexadecimal digits", param_hint="--genesis"
+            "expected 64 lower-case hexadecimal digits", param_hint="--leaf"
         )
-    data = bundle.read(MAX_BYTES + 1)
+    asked = Asked(
+        policy=policy, leaf=None if leaf is None else bytes.fromhex(leaf), **others
+    )
+    if path.is_dir():
+        verify_folder(path, asked)
+        return
+    with click.open_file(str(path), "rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise click.ClickException("the file is larger than any of them")
+    if data.startswith(PROOF):
+        verify_proof(data, asked)
+    elif data.startswith(ENTRY):
+        verify_note(data, asked)
+    else:
+        _verify_document(data, asked)
+
+
+def _verify_document(data: bytes, asked: Asked) -> None:
+    policy = asked.need_policy()
     try:
-        if len(data) > MAX_BYTES:
-            raise click.ClickException("the file is larger than any bundle")
         document = load_bundle(data)
-        report = verify_bundle(document, policy, genesis=genesis)
+        if document.get("format") == FORK:
+            verify_evidence(document, asked)
+            return
+        report = verify_bundle(document, policy.policy, genesis=policy.genesis)
     except LedgerError as error:
         raise click.ClickException(f"no bundle that can be checked: {error}") from None
     subject: Mapping[str, str] = document["subject"]
     ended = _ended(report, subject)
-    holds = report.passed and ended is None
-    if as_json:
+    if asked.as_json:
         click.echo(json.dumps(_as_json(report, subject, ended), ensure_ascii=False))
     else:
         _print(report, subject, ended)
-    if not holds:
-        sys.exit(1)
+    answer(report.passed and ended is None)
 
 
-def _read_policy(path: Path) -> tuple[Policy, str | None]:
+def _read_policy(path: Path, genesis: str | None) -> PinnedPolicy:
     try:
-        text = path.read_text("utf-8")
-        pinned = _GENESIS.search(text)
-        return parse_policy(text), pinned[1] if pinned else None
-    except (LedgerError, UnicodeDecodeError) as error:
+        pinned = read_pinned(path.read_bytes())
+    except LedgerError as error:
         raise click.BadParameter(str(error), param_hint="--policy") from None
+    if genesis is None:
+        return pinned
+    if not _HEX.fullmatch(genesis):
+        raise click.BadParameter(
+            "expected 64 lower-case hexadecimal digits", param_hint="--genesis"
+        )
+    return replace(pinned, genesis=genesis)
 
 
 def _ended(report: BundleReport, subject: Mapping[str, str]) -> str | None:

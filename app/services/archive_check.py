@@ -33,6 +33,7 @@ from ledger import (
     HASH_SIZE,
     KEY_TYPES,
     TILE_WIDTH,
+    Entry,
     KeyHistory,
     LedgerError,
     PolicyOutcome,
@@ -187,13 +188,7 @@ class _Check:
     def _fold_keys(self, size: int) -> list[tuple[int, dict[str, Any]]]:
         """Facts of organisations and keys whose signatures hold, in log order."""
         history, kept = KeyHistory(), []
-        for path, raw in self._key_notes(size):
-            try:
-                entry = parse_entry(raw.note)
-            except LedgerError:
-                continue  # the check of entries says so
-            if entry.fact["type"] not in KEY_TYPES and raw.index:
-                continue
+        for path, raw, entry in iter_key_entries(self._archive, size):
             try:
                 if self._is_as_hashed(raw, size):
                     history.check(raw.index, entry)
@@ -215,23 +210,6 @@ class _Check:
         except BadArchive:
             return True
         return leaf_hash(raw.note) == tile[at * HASH_SIZE : (at + 1) * HASH_SIZE]
-
-    def _key_notes(self, size: int) -> Iterator[tuple[str, RawEntry]]:
-        for index in range(-(-size // TILE_WIDTH)):
-            base = index * TILE_WIDTH
-            width = min(TILE_WIDTH, size - base)
-            try:
-                path = self._archive.find(TileName(ENTRIES, index, width))
-                data = self._archive.read_file(path, MAX_BUNDLE)
-            except BadArchive:
-                continue  # the check of entries says so
-            if index and not _KEY_FACT.search(data):
-                continue
-            for raw in split_bundle(path, data, base, width, whole=False):
-                if isinstance(raw, Fault):
-                    break
-                if raw.index == 0 or _KEY_FACT.search(raw.note):
-                    yield path, raw
 
     def _check_origin(self, history: KeyHistory) -> None:
         assert self._outcome is not None  # noqa: S101 - for the type checker
@@ -256,3 +234,34 @@ class _Check:
             message = f"names the parent {parent}, which does not stand before it"
             place = f"entry {orphan.index}"
             self._found.add(Fault(path, place, orphan.index, message))
+
+
+def iter_key_entries(
+    archive: Archive, size: int
+) -> Iterator[tuple[str, RawEntry, Entry]]:
+    """(file, bytes, entry) of each fact about organisations and keys, in log order.
+
+    Nothing is verified. What cannot be read is passed over: ``check_archive`` reports
+    it.
+    """
+    for index in range(-(-size // TILE_WIDTH)):
+        base = index * TILE_WIDTH
+        width = min(TILE_WIDTH, size - base)
+        try:
+            path = archive.find(TileName(ENTRIES, index, width))
+            data = archive.read_file(path, MAX_BUNDLE)
+        except BadArchive:
+            continue
+        if index and not _KEY_FACT.search(data):
+            continue
+        for raw in split_bundle(path, data, base, width, whole=False):
+            if isinstance(raw, Fault):
+                break
+            if raw.index and not _KEY_FACT.search(raw.note):
+                continue
+            try:
+                entry = parse_entry(raw.note)
+            except LedgerError:
+                continue
+            if raw.index == 0 or entry.fact["type"] in KEY_TYPES:
+                yield path, raw, entry
