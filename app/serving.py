@@ -29,20 +29,25 @@ from app.config import Settings
 from app.db import engine_of, reading, transaction
 from app.operation import SHARED_FOLDER
 from app.queries.log import get_checkpoint
+from app.queries.witnesses import WitnessState
 from app.schema import check_schema
 from app.schemas.entries import check_fact
 from app.security import doors, keyring, now
-from app.services.checkpoints import note_alive, sign_head
+from app.services.archive import policy_text
+from app.services.checkpoints import check_witnesses, note_alive, sign_head
 from app.services.errors import LogRolledBack
 from app.services.genesis import get_trust_root
 from app.services.import_jobs import work_off
 from app.services.published import find_published, keep_published
+from app.services.witness_rounds import Rounds, ask_all
+from app.services.witnessing import WitnessDesk
 from ledger import Signer
 
 log = structlog.get_logger("remelt.signer")
 importer_log = structlog.get_logger("remelt.importer")
 IMPORT_PERIOD_S = 0.5
 PERIOD_S = 0.4
+REST_S = 5.0
 HEARTBEATS = 10
 SIGNER_LOCK = 0x52454D53
 
@@ -61,6 +66,8 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     settings: Settings = current_app.config["SETTINGS"]
     check_schema(engine_of(current_app))
     read_log_key(settings.data_dir)  # a missing key shows now, not in the child
+    with reading() as session:
+        policy_text(session, settings.policy)  # another log's policy shows now, too
     share_figures(settings.data_dir)
     beside = [_start(run_signer), _start(run_importer)]
     options = {
@@ -135,7 +142,8 @@ def run_signer(parent: int) -> None:
         key = read_log_key(settings.data_dir)
         with leadership(app, settings.data_dir, stop):
             check_not_rolled_back(settings.data_dir)
-            _sign_until(stop, key, parent, settings.data_dir)
+            with witnessing(app, settings):
+                _sign_until(stop, key, parent, settings.data_dir)
 
 
 def check_not_rolled_back(data_dir: Path) -> None:
@@ -145,6 +153,58 @@ def check_not_rolled_back(data_dir: Path) -> None:
             vkey = get_trust_root(session).log_vkey
             for one in find_published(data_dir, vkey):
                 one.check_against(session)
+    except LogRolledBack as error:
+        log.error("refuses to sign", reason=str(error))
+        sys.exit(1)
+
+
+@contextmanager
+def witnessing(app: Flask, settings: Settings) -> Iterator[None]:
+    """Ask the witnesses where they stand before anything is signed, then follow on.
+
+    In a thread beside the signer, which waits for nobody: a checkpoint is signed at
+    once, whoever is slow to cosign the one before.
+    """
+    if settings.policy is None or not settings.policy.witnesses:
+        yield
+        return
+    desk = WitnessDesk(doors(), settings.policy, now)
+    ask_before_signing(desk)
+
+    def follow() -> None:
+        while not ended.is_set():
+            try:
+                with app.app_context():
+                    Rounds(desk).run(ended)
+            except Exception as error:
+                # Entries are signed meanwhile; the witnesses catch up
+                log.exception("asks no witness for a moment", reason=str(error))
+                ended.wait(REST_S)
+
+    ended = threading.Event()
+    thread = threading.Thread(target=follow, name="witnesses", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(1)
+
+
+def ask_before_signing(desk: WitnessDesk) -> None:
+    """Sign nothing while a witness is known to hold what the log lacks."""
+    try:
+        told = ask_all(desk)
+        for address in desk.addresses:
+            outcome = told.get(address.url)
+            if outcome is None or outcome.state is not WitnessState.COSIGNED:
+                log.warning(
+                    "cannot tell whether the log is behind a witness",
+                    url=address.url,
+                    reason="" if outcome is None else outcome.error,
+                )
+        with reading() as session:
+            check_witnesses(session)
     except LogRolledBack as error:
         log.error("refuses to sign", reason=str(error))
         sys.exit(1)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.models import CheckpointRow, LogTileRow, SignerRow
 from app.queries.log import TILE_WIDTH, DatabaseTiles, find_checkpoint, get_head
+from app.queries.witnesses import WitnessState, find_contradicting
 from app.services.errors import LogRolledBack
 from ledger import (
     HASH_SIZE,
@@ -35,7 +36,8 @@ def sign_head(
     whoever sees the checkpoint finds every tile under it.
 
     Raises:
-        LogRolledBack: The log is shorter than, or differs from, what was signed.
+        LogRolledBack: The log is shorter than, or differs from, what was signed, or
+            what a witness has cosigned.
     """
     head = get_head(session)
     signed = find_checkpoint(session)
@@ -48,6 +50,7 @@ def sign_head(
         )
     if head.size == 0 or (signed is not None and head.size == signed.size):
         return None
+    check_witnesses(session)
     root = Frontier.load(head.size, head.frontier).root()
     _keep_tile_roots(session, head.size)
     if signed is not None:
@@ -72,6 +75,34 @@ def sign_head(
         ],
     )
     return checkpoint
+
+
+def check_witnesses(session: Session) -> None:
+    """Insist that no witness is known to hold what the log lacks.
+
+    Raises:
+        LogRolledBack: One does; it is named, with its size.
+    """
+    signed = find_checkpoint(session)
+    size = 0 if signed is None else signed.size
+    found = find_contradicting(session, size)
+    if found is None:
+        return
+    if found.state == WitnessState.FORKED:
+        raise LogRolledBack(
+            "witness {witness} holds another history of {seen} entries under the key "
+            "of this log: {reason}",
+            witness=found.name,
+            seen=found.size,
+            reason=found.error,
+        )
+    raise LogRolledBack(
+        "witness {witness} has cosigned {seen} entries, but only {size} were signed "
+        "here: an old copy was restored",
+        witness=found.name,
+        seen=found.size,
+        size=size,
+    )
 
 
 def note_alive(session: Session, now: datetime) -> None:
