@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 
 from apiflask import APIBlueprint
-from flask import Response, request
+from flask import Response, current_app, request
 
+from app.config import Settings
 from app.db import reading
 from app.queries.errors import NotFound
 from app.queries.log import DatabaseTiles, find_checkpoint, iter_notes
 from app.security import find_caller, log_reader_for
 from app.services.errors import Forbidden, Unauthenticated
 from app.services.proofs import proof_file_of, proof_file_of_leaf
-from ledger import TILE_WIDTH, MalformedTile, TileName, encode_bundle, parse_tile_path
+from ledger import (
+    TILE_WIDTH,
+    MalformedTile,
+    Policy,
+    TileName,
+    encode_bundle,
+    parse_tile_path,
+)
 from ledger.tiles import ENTRIES
 
 bp = APIBlueprint("log", __name__, url_prefix="/log", enable_openapi=False)
@@ -71,7 +79,7 @@ def proof(index: int) -> Response:
         NotFound: No checkpoint covers such an entry.
     """
     with reading() as session:
-        data = proof_file_of(session, index)
+        data = proof_file_of(session, index, _policy())
     return _answer(data, PROOF, ONE_SECOND)
 
 
@@ -85,8 +93,13 @@ def proof_of_leaf(leaf: str) -> Response:
     if not LEAF.fullmatch(leaf):
         raise NotFound("{leaf} is no leaf hash", leaf=leaf[:64])
     with reading() as session:
-        data = proof_file_of_leaf(session, bytes.fromhex(leaf))
+        data = proof_file_of_leaf(session, bytes.fromhex(leaf), _policy())
     return _answer(data, PROOF, ONE_SECOND)
+
+
+def _policy() -> Policy | None:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings.policy
 
 
 def _check_signed(name: TileName, size: int) -> None:

@@ -12,6 +12,7 @@ from app.queries.errors import NotFound
 from app.queries.log import DatabaseTiles, iter_notes
 from app.services.errors import ServiceError
 from app.services.genesis import get_trust_root
+from app.services.policy_files import seal_policy
 from ledger import (
     TILE_WIDTH,
     Policy,
@@ -56,7 +57,7 @@ def export_log(session: Session, folder: Path, policy: Policy | None = None) -> 
             write_file(path, encode_bundle(notes))
         else:
             write_file(path, tiles.read_tile(name.level, name.index, name.width))
-    write_file(folder / "policy", text.encode())
+    write_file(folder / "policy", seal_policy(text))
     write_file(folder / "checkpoint", row.note)
     return row.size
 
