@@ -11,13 +11,15 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.db import open_engine, session_makers
-from app.queries.log import DatabaseTiles, get_head
+from app.queries.log import Head, get_head
 from app.schema import newest_revision, revision_of, upgrade
+from app.schemas.facts import schema_fault
 from app.services.archive import write_file
 from app.services.differences import Difference
 from app.services.folding import fold_entries, iter_entries
+from app.services.published import root_at
 from app.services.row_comparing import compare_tables
-from ledger import Frontier, root_from_tiles
+from ledger import Frontier
 
 FOLDER = "verified"
 
@@ -53,6 +55,13 @@ def keep_verified(data_dir: Path, verified: Verified) -> None:
     write_file(data_dir / FOLDER / "verified.json", text.encode())
 
 
+def _begins_with(session: Session, head: Head) -> bool:
+    """Whether a log begins with the entries over which this is the edge."""
+    if head.size > get_head(session).size:
+        return False
+    return root_at(session, head.size) == Frontier.load(*head).root()
+
+
 class Shadow:
     """The business tables as the entries give them, in an SQLite file."""
 
@@ -80,12 +89,7 @@ class Shadow:
         if revision == newest_revision() and not anew:
             with self._readers() as ours:
                 head = get_head(ours)
-            size = head.size
-            fits = size <= get_head(session).size and (
-                size == 0
-                or Frontier.load(size, head.frontier).root()
-                == root_from_tiles(DatabaseTiles(session), size)
-            )
+            fits = _begins_with(session, head)
         if anew or not fits or revision not in (None, newest_revision()):
             self.discard()
             self._open()
@@ -99,7 +103,9 @@ class Shadow:
         with self._readers() as ours:
             start = get_head(ours).size
         entries = iter_entries(session.connection(), start, get_head(session).size)
-        return fold_entries(entries, self._transaction, progress)
+        return fold_entries(
+            entries, self._transaction, progress, check_data=schema_fault
+        )
 
     def compare(self, session: Session) -> list[Difference]:
         """Every row of the database in use against ours."""

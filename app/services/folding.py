@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ from app.services.differences import Difference
 from app.services.errors import Refused
 from app.services.facts import FACT_TYPES, Fact, SealedFact, parse_at
 from app.services.journal import start_log
+from app.services.log_check import DataCheck
 from app.services.posting import Replayed, replay
 from app.services.repeats import UNKNOWN_REQUEST
 from ledger import LedgerError, leaf_hash, parse_entry
@@ -28,6 +28,8 @@ def fold_entries(
     rows: Iterable[StoredEntry],
     target: Opener,
     progress: Callable[[int], None] = lambda done: None,
+    *,
+    check_data: DataCheck | None = None,
 ) -> list[Difference]:
     """Post entries again, in log order, into tables that hold those before them.
 
@@ -38,20 +40,31 @@ def fold_entries(
         rows: From the first entry that ``target`` lacks.
         target: Opens transactions on tables of their own.
         progress: Told how many entries are done.
+        check_data: Holds data against their closed schemas; without it, they were
+            checked before.
 
     Returns:
-        Entries that could not take effect, with the reason.
+        Entries that could not take effect, with the reason. At an entry that is
+        missing the fold ends.
     """
     found: list[Difference] = []
     waiting = iter(rows)
     while batch := list(islice(waiting, BATCH)):
         with target() as session:
             start_log(session)
-            parsed = [_parse(row) for row in batch]
+            start = get_head(session).size
+            for place, row in enumerate(batch, start):
+                if row.entry_index != place:
+                    message = "is missing: nothing behind it can be folded"
+                    found.append(Difference(place, "log_entry", "entry_index", message))
+                    batch = batch[: place - start]
+                    waiting = iter(())
+                    break
+            parsed = [_parse(row, check_data) for row in batch]
             for one, fault in replay(session, [sealed for sealed, _ in parsed]):
                 found += _faults(one, fault)
             found += [fault for _, fault in parsed if fault is not None]
-        progress(batch[-1].entry_index + 1)
+        progress(start + len(batch))
     return found
 
 
@@ -69,21 +82,31 @@ def folded_size(target: Opener) -> int:
         return get_head(session).size
 
 
-def _parse(row: StoredEntry) -> tuple[Replayed, Difference | None]:
+def _parse(
+    row: StoredEntry, check_data: DataCheck | None
+) -> tuple[Replayed, Difference | None]:
     """A row of the log as it is posted again; what is no entry has no effect."""
-    fault = None
-    data: dict[str, Any] = {}
+    fact = Fact(
+        id=row.fact_id, type=row.type, org=row.org, at=parse_at(row.at), data={}
+    )
     parents: tuple[str, ...] = ()
+    fault = None
     try:
         envelope = parse_entry(row.note).fact
-        data, parents = envelope["data"], tuple(envelope["parents"])
-        if envelope["type"] not in FACT_TYPES:
-            fault = "no known type of fact"
+        fact = Fact(
+            id=envelope["id"],
+            type=envelope["type"],
+            org=envelope["org"],
+            at=parse_at(envelope["at"]),
+            data=envelope["data"],
+        )
+        parents = tuple(envelope["parents"])
+        if fact.type not in FACT_TYPES:
+            fault = f"{fact.type} is no known type of fact"
+        elif check_data is not None:
+            fault = check_data(fact.type, fact.data)
     except LedgerError as error:
         fault = str(error)
-    fact = Fact(
-        id=row.fact_id, type=row.type, org=row.org, at=parse_at(row.at), data=data
-    )
     sealed = SealedFact(
         fact=fact,
         note=row.note,

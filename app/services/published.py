@@ -58,7 +58,7 @@ class Published:
                 seen=self.size,
                 where=self.where,
             )
-        if self.root != _root_at(session, self.size):
+        if self.root != root_at(session, self.size):
             raise LogRolledBack(
                 "the log has another root at {seen} entries than the checkpoint that "
                 "was published ({where})",
@@ -67,7 +67,7 @@ class Published:
             )
 
 
-def _root_at(session: Session, size: int) -> bytes:
+def root_at(session: Session, size: int) -> bytes:
     """The root over the first entries: as it was signed, or worked out anew."""
     if (row := session.get(CheckpointRow, size)) is not None:
         return row.root
