@@ -33,6 +33,7 @@ from app.paths import is_cookieless
 from app.queries.facts import Reader
 from app.queries.users import get_standing
 from app.services.access import Actor
+from app.services.device_signing import Device
 from app.services.errors import Unauthenticated, refuse
 from app.services.keys import KeyRing
 from app.services.passwords import find_password_faults, normalise_password
@@ -230,9 +231,10 @@ def now() -> datetime:
 
 
 def keyring() -> KeyRing:
-    """The key ring of the application."""
+    """The key ring of the application; for a browser with its own key, that one's."""
     ring: KeyRing = current_app.extensions["keyring"]
-    return ring
+    device: Device | None = g.get("device")
+    return ring if device is None else ring.for_device(device)
 
 
 def doors() -> Doors:

@@ -110,8 +110,8 @@ def list_keys(session: Session, organisation_id: int | None = None) -> list[KeyV
     return views
 
 
-def find_valid_key(
-    session: Session, organisation_id: int, key_name: str
+def find_key_of_number(
+    session: Session, organisation_id: int, number: int
 ) -> SigningKeyRow | None:
     """A key of an organisation that has not ended."""
     return session.scalar(
@@ -121,7 +121,7 @@ def find_valid_key(
         )
         .where(
             SigningKeyRow.organisation_id == organisation_id,
-            SigningKeyRow.key_name == key_name,
+            SigningKeyRow.number == number,
             SigningKeyEndRow.id.is_(None),
         )
     )

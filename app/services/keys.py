@@ -11,8 +11,9 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
@@ -21,6 +22,9 @@ from sqlalchemy.orm import Session
 from app.models import OrganisationRow, SealedKeyRow, SigningKeyEndRow, SigningKeyRow
 from app.services.errors import NoSigningKey
 from ledger import Signer, canonical_json
+
+if TYPE_CHECKING:
+    from app.services.device_signing import Device
 
 NONCE_SIZE = 12
 KEY_SIZE = 32
@@ -44,6 +48,13 @@ class KeyRing:
             key_encryption_key, b"remelt request digest", "sha256"
         )
         self._opened: dict[str, Signer] = {}
+        self.device: Device | None = None
+
+    def for_device(self, device: Device) -> KeyRing:
+        """The same ring in the hand of somebody whose browser signs."""
+        ring = copy(self)
+        ring.device = device
+        return ring
 
     def seal(self, signer: Signer) -> bytes:
         """The private key of a signer, encrypted under its name."""

@@ -18,9 +18,8 @@ from app.services.errors import Refused, refuse
 from app.services.facts import Fact
 from app.services.keys import KeyRing
 from app.services.posting import Receipt, post
-from app.services.recording import Doors, record, require_right
+from app.services.recording import Doors, record, require_right, seal
 from app.services.rules import SHANGHAI, get_material
-from app.services.signing import seal_facts
 from labels.codes import code_from_bytes, code_sha256, format_code, new_code
 from labels.errors import CannotSet, LabelError, TooCoarse, TooFine, TooLong
 from labels.fonts import missing
@@ -107,7 +106,7 @@ def issue_labels(
     require_right(actor, fact)
     with doors.reading() as session:
         fact = _as_before(session, fact)
-        sealed = seal_facts(session, keyring, [fact])
+    sealed = seal(doors, keyring, [fact], now)
     with doors.transaction() as session:
         [receipt] = post(session, sealed, now)
         _keep_codes(session, codes)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.services.access import Actor
+from app.services.device_signing import seal_on_device
 from app.services.errors import Forbidden, KeyEnded, positioned, refuse
 from app.services.facts import FACT_TYPES, Fact, SealedFact, parse_at
 from app.services.genesis import get_registrar
@@ -60,10 +61,11 @@ def require_right(actor: Actor, fact: Fact) -> None:
 def record(
     doors: Doors, keyring: KeyRing, actor: Actor, facts: Sequence[Fact], now: datetime
 ) -> list[Receipt]:
-    """Sign facts with the platform's key of their organisation and post them.
+    """Sign facts with the key of their organisation and post them.
 
     Raises:
         Forbidden: The actor may not state one of them.
+        SignatureNeeded: The caller's device keeps the key, and has to sign first.
         Refused: Faults by position; nothing was posted.
         RepeatMismatch: An id stands in the log with another request.
         NoSigningKey: The organisation keeps its own keys.
@@ -71,11 +73,25 @@ def record(
     for fact in facts:
         require_right(actor, fact)
     return _posted_again_if_ended(
-        keyring, facts, lambda: post_sealed(doors, _sealed(doors, keyring, facts), now)
+        keyring,
+        facts,
+        lambda: post_sealed(doors, seal(doors, keyring, facts, now), now),
     )
 
 
-def _sealed(doors: Doors, keyring: KeyRing, facts: Sequence[Fact]) -> list[SealedFact]:
+def seal(
+    doors: Doors, keyring: KeyRing, facts: Sequence[Fact], now: datetime
+) -> list[SealedFact]:
+    """Facts as signed entries, by the platform's key or by that of the caller's device.
+
+    Raises:
+        SignatureNeeded: The device has to sign first.
+        Refused: Faults by position.
+        RepeatMismatch: An id stands in the log with another request.
+        NoSigningKey: The organisation keeps its own keys.
+    """
+    if keyring.device is not None:
+        return seal_on_device(doors, keyring, keyring.device, facts, now)
     with doors.reading() as session:
         return seal_facts(session, keyring, facts)
 

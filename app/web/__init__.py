@@ -13,12 +13,14 @@ from app.web import (  # noqa: E402 - the views join the blueprint above
     account,
     claims,
     deliveries,
+    device_signing,
     dispatching,
     entries,
     fact_forms,
     frame,
     home,
     imports,
+    keys,
     labels,
     logging_lots,
     logging_runs,
@@ -46,6 +48,7 @@ def init_app(app: APIFlask) -> None:
     words.init_app(app)
     fact_forms.init_app(app)
     entries.init_app(app)
+    device_signing.init_app(app)
     app.register_blueprint(bp)
     app.register_blueprint(home.public_bp)
     app.register_blueprint(statistics.bp)
@@ -57,6 +60,7 @@ __all__ = [
     "bp",
     "claims",
     "deliveries",
+    "device_signing",
     "dispatching",
     "entries",
     "fact_forms",
@@ -64,6 +68,7 @@ __all__ = [
     "home",
     "imports",
     "init_app",
+    "keys",
     "labels",
     "logging_lots",
     "logging_runs",

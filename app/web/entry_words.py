@@ -45,7 +45,12 @@ def sentence(view: EntryView, lot: str | None = None) -> str:
         view: The entry.
         lot: The lot whose page it is; None for any page.
     """
-    return str(_sentence(view.fact["type"], view.fact["data"], lot))
+    return fact_sentence(view.fact["type"], view.fact["data"], lot)
+
+
+def fact_sentence(kind: str, data: dict[str, Any], lot: str | None = None) -> str:
+    """What a fact of a type says; see ``sentence``."""
+    return str(_sentence(kind, data, lot))
 
 
 def _sentence(kind: str, data: dict[str, Any], lot: str | None) -> Any:  # noqa: ANN401 - flask_babel carries no types

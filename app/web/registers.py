@@ -15,7 +15,7 @@ from app.data import read_csv
 from app.db import reading, transaction
 from app.intake.cells import parse_mass
 from app.intake.faults import BadCell
-from app.queries.registers import list_facilities, list_keys, list_organisations
+from app.queries.registers import list_facilities, list_organisations
 from app.queries.users import get_organisation_id
 from app.schemas.entries import check_fact
 from app.security import current_actor, doors, keyring, now
@@ -27,11 +27,9 @@ from app.services.recording import record
 from app.services.registration import (
     Registration,
     register_organisation,
-    register_platform_key,
 )
 from app.services.users import add_user, check_person
 from app.web import bp
-from app.web.fact_forms import kept_id
 from app.web.faults import faults_by_field
 from labels.codes import new_code
 
@@ -77,39 +75,6 @@ def create_facility() -> Response | tuple[str, int]:
         return _facilities_page(form, _by_input(refused)), 422
     flash(gettext("The facility is registered: entry %(n)s.", n=receipt.entry_index))
     return redirect(url_for("web.show_facilities"))
-
-
-@bp.get("/keys")
-def show_keys() -> str:
-    """Signing keys: since which entry, and who holds them.
-
-    Those of the organisation; the registrar, who belongs to none, sees all of them.
-    """
-    actor = current_actor()
-    actor.require("manage-keys", "own" if actor.organisation_id else "other")
-    with reading() as session:
-        keys = list_keys(session, actor.organisation_id)
-        organisations = {}
-        if actor.organisation_id is None:
-            listed = list_organisations(session)
-            organisations = {one.organisation.id: one.organisation for one in listed}
-    own = actor.organisation_id is not None
-    return render_template(
-        "registers/keys.html",
-        keys=keys,
-        organisations=organisations,
-        platform_signs=own and any(one.signs for one in keys),
-        fact_id=new_fact_id(now()),
-    )
-
-
-@bp.post("/keys")
-def create_key() -> Response:
-    """Register another key that the platform holds; it signs from then on."""
-    fact_id = kept_id(request.form, "id")
-    receipt = register_platform_key(doors(), keyring(), current_actor(), fact_id, now())
-    flash(gettext("The key is registered: entry %(n)s.", n=receipt.entry_index))
-    return redirect(url_for("web.show_keys"))
 
 
 @bp.get("/organisations")
@@ -170,7 +135,7 @@ def create_organisation() -> str | tuple[str, int]:
 def _facility(form: Mapping[str, str], actor: Actor) -> dict[str, Any]:
     faults: list[FieldFault] = []
     data: dict[str, Any] = {
-        "code": new_code(),
+        "code": kept_code(form, "new_facility"),
         "organisation": actor.organisation_code,
         "kind": form.get("kind", ""),
         "province": form.get("province", ""),
@@ -245,7 +210,7 @@ def _facilities_page(form: Mapping[str, str], faults: Mapping[str, list[str]]) -
         kinds=KINDS,
         provinces=[SimpleNamespace(**row) for row in read_csv("provinces.csv")],
         scales=range(1, SCALES + 1),
-        form={"id": new_fact_id(now()), **form},
+        form={"id": new_fact_id(now()), "new_facility": new_code(), **form},
         faults=faults,
     )
 
