@@ -6,8 +6,10 @@ from typing import Any
 
 from app.api import bp
 from app.db import reading
+from app.publishing import log_policy
+from app.queries.cosigned import find_published_covering
 from app.queries.facts import EntryView, get_entry_view, list_entries
-from app.queries.log import DatabaseTiles, find_covering
+from app.queries.log import DatabaseTiles
 from app.schemas.entries import (
     EntriesIn,
     EntriesOut,
@@ -108,17 +110,21 @@ def show_entry(index: int) -> EntryOut:
 @bp.get("/entries/<int:index>/proof")
 @bp.output(ProofOut)
 def show_proof(index: int) -> ProofOut:
-    """Inclusion proof of an entry under the first checkpoint that covers it."""
+    """Inclusion proof of an entry under the first checkpoint that covers it.
+
+    The first that the witnesses have cosigned, where the log has witnesses; until
+    then the first that the log has signed.
+    """
     with reading() as session:
         view = get_entry_view(session, log_reader_for(current_actor()), index)
-        checkpoint = find_covering(session, index)
+        checkpoint = find_published_covering(session, log_policy(), index)
         proof: list[bytes] = []
         if checkpoint is not None:
             proof = prove_inclusion(DatabaseTiles(session), index, checkpoint.size)
         return ProofOut(
             entry_index=index,
             leaf_hash=view.leaf_hash,
-            grade="recorded" if checkpoint is None else "logged",
+            grade="recorded" if checkpoint is None else checkpoint.grade,
             proof=[one.hex() for one in proof],
             checkpoint=None if checkpoint is None else checkpoint.note.decode(),
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from apiflask import APIBlueprint
-from flask import Response, current_app, request
+from flask import Response, request
 
-from app.config import Settings
 from app.db import reading
+from app.publishing import log_policy
+from app.queries.cosigned import find_published_checkpoint, with_cosignatures
 from app.queries.errors import NotFound
 from app.queries.log import DatabaseTiles, find_checkpoint, iter_notes
 from app.security import find_caller, log_reader_for
@@ -17,7 +18,6 @@ from app.services.proofs import proof_file_of, proof_file_of_leaf
 from ledger import (
     TILE_WIDTH,
     MalformedTile,
-    Policy,
     TileName,
     encode_bundle,
     parse_tile_path,
@@ -27,22 +27,39 @@ from ledger.tiles import ENTRIES
 bp = APIBlueprint("log", __name__, url_prefix="/log", enable_openapi=False)
 FOR_EVER = "public, max-age=31536000, immutable"
 ONE_SECOND = "public, max-age=1"
-PROOF = "text/plain; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
 LEAF = re.compile(r"[0-9a-f]{64}")
 
 
 @bp.get("/checkpoint")
 def checkpoint() -> Response:
-    """The newest signed checkpoint.
+    """The newest checkpoint that the quorum of the policy has cosigned.
+
+    Where the policy asks for no witness, it is the newest that the log has signed.
+
+    Raises:
+        NotFound: There is none yet.
+    """
+    with reading() as session:
+        found = find_published_checkpoint(session, log_policy())
+    if found is None:
+        raise NotFound("no checkpoint was signed yet, or not by enough witnesses")
+    return _answer(found.note, TEXT, ONE_SECOND)
+
+
+@bp.get("/checkpoint/logged")
+def logged_checkpoint() -> Response:
+    """The newest checkpoint that the log has signed, whoever has cosigned it.
 
     Raises:
         NotFound: None was signed yet.
     """
     with reading() as session:
         row = find_checkpoint(session)
-    if row is None:
-        raise NotFound("no checkpoint was signed yet")
-    return _answer(row.note, "text/plain; charset=utf-8", ONE_SECOND)
+        if row is None:
+            raise NotFound("no checkpoint was signed yet")
+        found = with_cosignatures(session, row, log_policy())
+    return _answer(found.note, TEXT, ONE_SECOND)
 
 
 @bp.get("/tile/<path:path>")
@@ -79,8 +96,8 @@ def proof(index: int) -> Response:
         NotFound: No checkpoint covers such an entry.
     """
     with reading() as session:
-        data = proof_file_of(session, index, _policy())
-    return _answer(data, PROOF, ONE_SECOND)
+        data = proof_file_of(session, index, log_policy())
+    return _answer(data, TEXT, ONE_SECOND)
 
 
 @bp.get("/proof/leaf/<leaf>.tlog-proof")
@@ -93,13 +110,8 @@ def proof_of_leaf(leaf: str) -> Response:
     if not LEAF.fullmatch(leaf):
         raise NotFound("{leaf} is no leaf hash", leaf=leaf[:64])
     with reading() as session:
-        data = proof_file_of_leaf(session, bytes.fromhex(leaf), _policy())
-    return _answer(data, PROOF, ONE_SECOND)
-
-
-def _policy() -> Policy | None:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings.policy
+        data = proof_file_of_leaf(session, bytes.fromhex(leaf), log_policy())
+    return _answer(data, TEXT, ONE_SECOND)
 
 
 def _check_signed(name: TileName, size: int) -> None:

@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 from app.cli.database import read_log_key
 from app.cli.verifying import rebuild, verify
 from app.db import reading, transaction
+from app.publishing import log_policy
 from app.queries.log import find_checkpoint
 from app.security import now
 from app.services.archive import export_log, policy_text
@@ -40,7 +41,7 @@ def checkpoint() -> None:
 def export(folder: Path) -> None:
     """Write entries, tiles and checkpoint as files for a static host or an archive."""
     with reading() as session:
-        size = export_log(session, folder)
+        size = export_log(session, folder, log_policy())
     click.echo(f"{size} entries in {folder}")
 
 
@@ -48,5 +49,5 @@ def export(folder: Path) -> None:
 def policy() -> None:
     """Print the tlog-policy: with the genesis hash, all that a verifier needs."""
     with reading() as session:
-        click.echo(policy_text(session), nl=False)
+        click.echo(policy_text(session, log_policy()), nl=False)
         click.echo(f"genesis {get_trust_root(session).leaf_hash}", err=True)

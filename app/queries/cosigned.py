@@ -81,6 +81,23 @@ def find_published_covering(
     return None if row is None else with_cosignatures(session, row, policy)
 
 
+def find_newest_over(
+    session: Session, policy: Policy | None, index: int
+) -> PublishedCheckpoint | None:
+    """The newest checkpoint that is believed, where it covers an entry.
+
+    Where it does not, the newest that the log has signed, with whatever lines it has;
+    None where that does not cover the entry either.
+    """
+    found = find_published_checkpoint(session, policy)
+    if found is not None and found.size > index:
+        return found
+    row = find_checkpoint(session)
+    if row is None or row.size <= index:
+        return None
+    return with_cosignatures(session, row, policy)
+
+
 def with_cosignatures(
     session: Session, row: CheckpointRow, policy: Policy | None
 ) -> PublishedCheckpoint:

@@ -251,6 +251,6 @@ class ProofOut(BaseModel):
 
     entry_index: int
     leaf_hash: str
-    grade: Literal["recorded", "logged"]
+    grade: Literal["recorded", "logged", "witnessed"]
     proof: list[str]
     checkpoint: str | None

@@ -15,6 +15,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from app.queries.cosigned import find_newest_over
 from app.queries.evidence import (
     chunks,
     count_unreadable,
@@ -26,7 +27,6 @@ from app.queries.facts import Reader
 from app.queries.proof_tiles import load_tiles
 from app.queries.verdicts import (
     LabelCase,
-    StoredCheckpoint,
     entries_by_index,
     find_label,
 )
@@ -34,7 +34,7 @@ from app.services.archive import policy_text
 from app.services.errors import Conflict, Forbidden, Unauthenticated, refuse
 from app.services.genesis import get_trust_root
 from labels.codes import code_sha256
-from ledger import Bundle, BundleEntry, format_bundle, prove_inclusion
+from ledger import Bundle, BundleEntry, Policy, format_bundle, prove_inclusion
 
 BundleKind = Literal["public", "full"]
 MOST_PUBLIC = 1_000
@@ -59,11 +59,24 @@ class BundlePlan:
 
 
 def plan_bundle(
-    session: Session, code: str, kind: BundleKind, reader: Reader
+    session: Session,
+    code: str,
+    kind: BundleKind,
+    reader: Reader,
+    policy: Policy | None = None,
 ) -> BundlePlan | None:
     """What a bundle about the label with this code holds; None for no such label.
 
-    Of a history with more than 1,000 entries, a public bundle names the nearest.
+    Of a history with more than 1,000 entries, a public bundle names the nearest. Its
+    checkpoint is the newest that the witnesses have cosigned; where they have not come
+    to label and claim, the newest of the log, which a verifier takes for no more.
+
+    Args:
+        session: To read in.
+        code: Of the label.
+        kind: How much it shows.
+        reader: Who asks.
+        policy: Of the log; None where nobody witnesses it.
 
     Raises:
         Conflict: Label or claim are not yet under a checkpoint.
@@ -74,11 +87,12 @@ def plan_bundle(
     found = find_label(session, code_sha256(code))
     if found is None:
         return None
-    case, checkpoint = found
+    case, _ = found
     about = {case.label_index}
     if case.claim_index is not None:
         about.add(case.claim_index)
-    if checkpoint is None or checkpoint.size <= max(about):
+    checkpoint = find_newest_over(session, policy, max(about))
+    if checkpoint is None:
         raise Conflict(
             "this was recorded a moment ago and is not yet under a signed checkpoint: "
             "try again in a second"
@@ -98,7 +112,7 @@ def plan_bundle(
         shown = {0, *registrations(session, {case.issuer.code}), *about, *ends}
     under = {index for index in shown | set(cone.indexes) if index < checkpoint.size}
     return BundlePlan(
-        head=_head(session, case, kind, checkpoint),
+        head=_head(session, case, kind, checkpoint.note, policy),
         size=checkpoint.size,
         indexes=tuple(sorted(under)),
         shown=frozenset(shown),
@@ -125,7 +139,11 @@ def _check_full(
 
 
 def _head(
-    session: Session, case: LabelCase, kind: BundleKind, checkpoint: StoredCheckpoint
+    session: Session,
+    case: LabelCase,
+    kind: BundleKind,
+    checkpoint: bytes,
+    policy: Policy | None,
 ) -> Bundle:
     subject = {"label_sha256": case.code_sha256.hex(), "lot": case.lot.code}
     if case.claim is not None:
@@ -133,9 +151,9 @@ def _head(
     return Bundle(
         kind=kind,
         subject=subject,
-        policy=policy_text(session),
+        policy=policy_text(session, policy),
         genesis=bytes.fromhex(get_trust_root(session).leaf_hash),
-        checkpoint=checkpoint.note,
+        checkpoint=checkpoint,
         entries=(),
     )
 

@@ -32,6 +32,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.models import entry_of
+from app.queries.cosigned import Grade, asks_for_witnesses, find_newest_over
 from app.queries.verdicts import (
     LabelCase,
     StoredCheckpoint,
@@ -50,8 +51,10 @@ from ledger import (
     KeyHistory,
     LedgerError,
     MalformedEntry,
+    Policy,
     ProofFailed,
     Verifier,
+    evaluate_policy,
     leaf_hash,
     open_checkpoint,
     parse_entry,
@@ -119,7 +122,10 @@ class Verdict:
         claim: Data of the signed entry that issued the claim; None without a claim,
             or where the entry cannot be read.
         signatures: Of the label, the claim and the lot, as far as they verify.
-        checkpoint: The newest one; None while there is none.
+        checkpoint: The newest one, of those that the witnesses have cosigned if one
+            covers the entries; None while there is none.
+        witnesses: Names, in the policy, of those who have cosigned it.
+        grade: ``recorded``, ``logged`` or ``witnessed``.
         origin: Name of the log; empty where its first entry cannot be read.
         proven: Entries that stand under the checkpoint, ascending.
         leaves: Leaf hash of each entry that speaks of the label, as hashed here.
@@ -134,18 +140,34 @@ class Verdict:
     claim: Mapping[str, Any] | None
     signatures: tuple[Signature, ...]
     checkpoint: StoredCheckpoint | None
+    witnesses: tuple[str, ...]
+    grade: Grade
     origin: str
     proven: tuple[int, ...]
     leaves: Mapping[int, bytes]
 
 
-def judge_label(session: Session, code: str, now: datetime) -> Verdict | None:
+def judge_label(
+    session: Session, code: str, now: datetime, policy: Policy | None = None
+) -> Verdict | None:
     """The verdict about the label with this code; None where no label has it.
 
-    Cost: at most five queries, whatever stands behind the label.
+    Cost: at most five queries, whatever stands behind the label; at most five more
+    where the log has witnesses.
+
+    Args:
+        session: One consistent view.
+        code: Of the label.
+        now: The present.
+        policy: Of the log; None where nobody witnesses it.
     """
     found = find_label(session, code_sha256(code))
-    return None if found is None else _Judgement(session, *found).verdict(now)
+    if found is None:
+        return None
+    judgement = _Judgement(session, *found, policy)
+    if policy is not None and policy.witnesses:
+        judgement.take_cosigned()
+    return judgement.verdict(now)
 
 
 @dataclass(slots=True)
@@ -155,12 +177,30 @@ class _Judgement:
     session: Session
     case: LabelCase
     checkpoint: StoredCheckpoint | None
+    policy: Policy | None
     head: Checkpoint | None = None
+    witnesses: tuple[str, ...] = ()
     origin: str = ""
     stored: dict[int, StoredEntry] = field(default_factory=dict)
     entries: dict[int, Entry] = field(default_factory=dict)
     signatures: list[Signature] = field(default_factory=list)
     proven: tuple[int, ...] = ()
+
+    def take_cosigned(self) -> None:
+        """Rest on what the witnesses have cosigned, where that covers the entries."""
+        found = find_newest_over(self.session, self.policy, max(self.about))
+        if found is not None:
+            self.checkpoint = StoredCheckpoint(
+                found.size, found.root, found.note, found.signed_at
+            )
+
+    @property
+    def grade(self) -> Grade:
+        """How firmly the entries stand, as far as it was checked."""
+        if not self.proven:
+            return "recorded"
+        met = self.policy is not None and self.policy.is_met(set(self.witnesses))
+        return "witnessed" if met and asks_for_witnesses(self.policy) else "logged"
 
     def verdict(self, now: datetime) -> Verdict:
         checks = tuple(self._check())
@@ -176,6 +216,8 @@ class _Judgement:
             claim=None if case.claim_index is None else self._data(case.claim_index),
             signatures=tuple(self.signatures),
             checkpoint=self.checkpoint,
+            witnesses=self.witnesses,
+            grade=self.grade,
             origin=self.origin,
             proven=self.proven,
             leaves={
@@ -248,6 +290,8 @@ class _Judgement:
         head = _opened(checkpoint.note, log_key.vkey, self.origin)
         if (head.size, head.root) != (checkpoint.size, checkpoint.root):
             raise ProofFailed("the checkpoint's row says something else than its note")
+        if self.policy is not None:
+            self.witnesses = _witnessed(checkpoint.note, self.policy)
         self.head = head
 
     def _check_entries(self) -> None:
@@ -350,6 +394,12 @@ def _history(notes: _Notes) -> KeyHistory:
 def _verified(note: bytes, vkey: str) -> None:
     """Check a signature: what verified once, the same bytes and key, does so again."""
     verify_entry(_parse(note), [Verifier.parse(vkey)])
+
+
+@lru_cache(maxsize=64)
+def _witnessed(note: bytes, policy: Policy) -> tuple[str, ...]:
+    """Who has cosigned, by name in the policy: each line of the same bytes once."""
+    return tuple(sorted(evaluate_policy(policy, note).witnessed))
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,8 @@ from werkzeug.wrappers import Response
 
 from app.config import Settings
 from app.db import reading
+from app.publishing import log_policy
+from app.queries.cosigned import find_published_covering
 from app.queries.errors import NotFound
 from app.queries.facts import (
     EntryView,
@@ -24,7 +26,7 @@ from app.queries.facts import (
     get_entry_view,
     list_entries,
 )
-from app.queries.log import DatabaseTiles, find_checkpoint, find_covering, get_head
+from app.queries.log import DatabaseTiles, find_checkpoint, get_head
 from app.queries.registers import (
     entries_of_leaves,
     keys_by_name,
@@ -112,7 +114,7 @@ def show_entry(index: int) -> str:
     reader = reader_for(find_actor())
     with reading() as session:
         view = _get(session, reader, index)
-        covering = find_covering(session, index)
+        covering = find_published_covering(session, log_policy(), index)
         size = get_head(session).size
         people = organisations_by_code(session, [view.fact["org"]])
         keys = keys_by_name(session, view.signers)
@@ -138,7 +140,7 @@ def download_proof(index: int) -> FlaskResponse:
     reader = reader_for(find_actor())
     with reading() as session:
         _get(session, reader, index)
-        checkpoint = find_covering(session, index)
+        checkpoint = find_published_covering(session, log_policy(), index)
         if checkpoint is None:
             raise NotFound("entry {index} is under no checkpoint yet", index=index)
         path = prove_inclusion(DatabaseTiles(session), index, checkpoint.size)

@@ -10,6 +10,7 @@ from flask import render_template, request, url_for
 from flask_babel import gettext
 
 from app.db import reading
+from app.publishing import log_policy
 from app.queries.receipts import get_receipt
 from app.security import current_actor, reader_for
 from app.services.access import Actor
@@ -43,7 +44,7 @@ def show_receipt(index: int) -> str:
     """The receipt of an entry, and what comes next."""
     actor = current_actor()
     with reading() as session:
-        receipt = get_receipt(session, reader_for(actor), index)
+        receipt = get_receipt(session, reader_for(actor), index, log_policy())
     summary = _summary(actor, receipt.entry.fact)
     return render_template(
         "logging/receipt.html",
@@ -57,7 +58,8 @@ def show_receipt(index: int) -> str:
 def show_grade(index: int) -> str:
     """The grade alone: the page asks until a checkpoint covers the entry."""
     with reading() as session:
-        receipt = get_receipt(session, reader_for(current_actor()), index)
+        reader = reader_for(current_actor())
+        receipt = get_receipt(session, reader, index, log_policy())
     return render_template("logging/_grade.html", receipt=receipt)
 
 

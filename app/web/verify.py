@@ -23,6 +23,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.config import Settings
 from app.db import reading
+from app.publishing import log_policy
+from app.queries.cosigned import asks_for_witnesses
 from app.queries.errors import NotFound
 from app.queries.verdicts import Named
 from app.security import find_caller, limiter, now, reader_for
@@ -72,7 +74,7 @@ def show_label(code: str) -> Response:
     except BadCode:
         return _unknown(code, mistyped=True)
     with reading() as session:
-        verdict = judge_label(session, parsed, now())
+        verdict = judge_label(session, parsed, now(), log_policy())
         if verdict is None:
             return _unknown(parsed, mistyped=False)
         stations: tuple[Station, ...] = ()
@@ -125,6 +127,8 @@ def _page(parsed: str, verdict: Verdict, stations: Sequence[Station]) -> str:
         material=materials()[verdict.case.lot.material],
         address=f"{_settings().base_url}/V/{parsed}",
         checkpoint_at=_moment(verdict),
+        awaits_witnesses=asks_for_witnesses(log_policy())
+        and verdict.grade != "witnessed",
     )
 
 
@@ -132,7 +136,9 @@ def _page(parsed: str, verdict: Verdict, stations: Sequence[Station]) -> str:
 def show_policy() -> Response:
     """The policy (tlog-policy) and the genesis: all that a verifier needs of us."""
     with reading() as session:
-        response = Response(policy_text(session), content_type="text/plain")
+        response = Response(
+            policy_text(session, log_policy()), content_type="text/plain"
+        )
     response.headers["Cache-Control"] = AN_HOUR
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
@@ -159,7 +165,7 @@ def show_bundle(code: str) -> Response:
         raise NotFound("no label {code}", code=code[:40]) from None
     reader = reader_for(find_caller())
     with reading() as session:
-        plan = plan_bundle(session, parsed, kind, reader)
+        plan = plan_bundle(session, parsed, kind, reader, log_policy())
     if plan is None:
         raise NotFound("no label {code}", code=format_code(parsed))
     response = Response(
