@@ -77,9 +77,8 @@ def register_own_key() -> Response | tuple[str, int]:
 def choose_key() -> Response:
     """Let this browser sign with the key that it keeps; without a number, no longer."""
     actor = _manager("own-account")
-    answer = redirect(
-        url_for("web.show_keys" if _sees_keys(actor) else "public.show_home")
-    )
+    sees_keys = actor.may("manage-keys", "own")
+    answer = redirect(url_for("web.show_keys" if sees_keys else "public.show_home"))
     number = request.form.get("number", "")
     if not number:
         answer.delete_cookie(COOKIE)

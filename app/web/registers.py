@@ -30,6 +30,7 @@ from app.services.registration import (
 )
 from app.services.users import add_user, check_person
 from app.web import bp
+from app.web.fact_forms import kept_code
 from app.web.faults import faults_by_field
 from labels.codes import new_code
 
