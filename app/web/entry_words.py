@@ -18,6 +18,8 @@ TYPE_NAMES = {
     "organisation.registered": _l("Organisation registered"),
     "facility.registered": _l("Facility registered"),
     "key.registered": _l("Key registered"),
+    "key.rotated": _l("Key replaced"),
+    "key.revoked": _l("Key revoked"),
     "lot.sourced": _l("Lot logged in"),
     "lot.assayed": _l("Lot assayed"),
     "run.recorded": _l("Run recorded"),
@@ -30,6 +32,7 @@ TYPE_NAMES = {
     "label.issued": _l("Labels issued"),
     "label.voided": _l("Label voided"),
     "entry.corrected": _l("Entry taken back"),
+    "disclosure.erased": _l("Confidential values erased"),
 }
 
 
@@ -84,7 +87,7 @@ def _sentence(kind: str, data: dict[str, Any], lot: str | None) -> Any:  # noqa:
             )
         case "organisation.registered" | "facility.registered":
             return str(data.get("name_zh") or data.get("name_en") or data["code"])
-        case "key.registered":
+        case "key.registered" | "key.rotated":
             return str(data["vkey"]).partition("+")[0]
         case "log.genesis":
             return str(data["origin"])
