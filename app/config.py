@@ -37,6 +37,7 @@ VARIABLES = {
     "REMELT_LOG_READERS",
     "REMELT_PRODUCTION",
     "REMELT_PROXIES",
+    "REMELT_COPIES",
 }
 CLIENT_VARIABLES = {"REMELT_KEY_PASSPHRASE", "REMELT_SERVER", "REMELT_TOKEN"}
 """Read by the commands of an organisation's side; no settings of the platform."""
@@ -87,6 +88,8 @@ class Settings:
         log_readers: Who reads entries: ``members`` (those concerned) or ``public``.
         production: Secrets must be given, never made here.
         proxies: How many reverse proxies in front are believed about addresses.
+        copies: Folders and addresses where copies of the log stand: looked at before
+            anything is signed.
         policy: Who witnesses the log, from the file ``policy`` of the data directory;
             None where there is none.
     """
@@ -100,6 +103,7 @@ class Settings:
     log_readers: LogReaders = "members"
     production: bool = False
     proxies: int = 0
+    copies: tuple[str, ...] = ()
     policy: Policy | None = None
 
     @classmethod
@@ -120,6 +124,7 @@ class Settings:
             log_origin=reader.log_origin(),
             log_readers=reader.log_readers(),
             proxies=reader.proxies(),
+            copies=reader.copies(),
             policy=reader.policy(data_dir),
             secret_key=reader.secret_key(data_dir, production),
             key_encryption_key=reader.key_encryption_key(data_dir, production),
@@ -322,6 +327,18 @@ class _Reader:
                 f"REMELT_LOG_READERS is {text!r}; expected members or public"
             )
         return cast("LogReaders", text)
+
+    def copies(self) -> tuple[str, ...]:
+        found = tuple((self._env.get("REMELT_COPIES") or "").split())
+        for one in found:
+            parts = urlsplit(one) if "://" in one else None
+            if parts is None and not Path(one).is_dir():
+                self.faults.append(f"REMELT_COPIES: {one} is no folder")
+            if parts is not None and (
+                parts.scheme not in ("http", "https") or not parts.hostname
+            ):
+                self.faults.append(f"REMELT_COPIES: {one} is no http(s) address")
+        return found
 
     def proxies(self) -> int:
         text = self._env.get("REMELT_PROXIES") or "0"

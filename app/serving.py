@@ -35,10 +35,11 @@ from app.schemas.entries import check_fact
 from app.security import doors, keyring, now
 from app.services.archive import policy_text
 from app.services.checkpoints import check_witnesses, note_alive, sign_head
+from app.services.copies import advice_for, compare_copies
 from app.services.errors import LogRolledBack
 from app.services.genesis import get_trust_root
 from app.services.import_jobs import work_off
-from app.services.published import find_published, keep_published
+from app.services.published import keep_published
 from app.services.witness_rounds import Rounds, ask_all
 from app.services.witnessing import WitnessDesk
 from ledger import Signer
@@ -66,6 +67,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     settings: Settings = current_app.config["SETTINGS"]
     check_schema(engine_of(current_app))
     read_log_key(settings.data_dir)  # a missing key shows now, not in the child
+    refuse_rolled_back(settings)
     with reading() as session:
         policy_text(session, settings.policy)  # another log's policy shows now, too
     share_figures(settings.data_dir)
@@ -92,6 +94,20 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
             for process in beside:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(5)
+
+
+def refuse_rolled_back(settings: Settings) -> None:
+    """Take no entry over a log that lacks what stands outside of it: it would be lost.
+
+    Raises:
+        click.ClickException: With what to do.
+    """
+    try:
+        with reading() as session:
+            vkey = get_trust_root(session).log_vkey
+            compare_copies(session, settings.data_dir, vkey, settings.copies)
+    except LogRolledBack as error:
+        raise click.ClickException(advice_for(error)) from error
 
 
 def _start(work: Callable[[int], None]) -> subprocess.Popen[bytes]:
@@ -141,21 +157,29 @@ def run_signer(parent: int) -> None:
     with app.app_context():
         key = read_log_key(settings.data_dir)
         with leadership(app, settings.data_dir, stop):
-            check_not_rolled_back(settings.data_dir)
+            check_not_rolled_back(settings)
             with witnessing(app, settings):
                 _sign_until(stop, key, parent, settings.data_dir)
 
 
-def check_not_rolled_back(data_dir: Path) -> None:
-    """Sign nothing over a log that lacks what was published from this machine."""
+def check_not_rolled_back(settings: Settings) -> None:
+    """Sign nothing over a log that lacks what stands outside of it."""
     try:
         with reading() as session:
             vkey = get_trust_root(session).log_vkey
-            for one in find_published(data_dir, vkey):
-                one.check_against(session)
+            states = compare_copies(session, settings.data_dir, vkey, settings.copies)
     except LogRolledBack as error:
-        log.error("refuses to sign", reason=str(error))
+        log.error("refuses to sign", reason=advice_for(error))
         sys.exit(1)
+    for one in states:
+        if one.size is None:
+            log.warning("a copy of the log says nothing", copy=one.where, why=one.error)
+    outside = any(one.size is not None for one in states)
+    if not outside and settings.policy is None:
+        log.warning(
+            "cannot tell whether an old backup was restored: no checkpoint was "
+            "published from here, REMELT_COPIES names no copy, and nobody witnesses"
+        )
 
 
 @contextmanager
@@ -206,7 +230,7 @@ def ask_before_signing(desk: WitnessDesk) -> None:
         with reading() as session:
             check_witnesses(session)
     except LogRolledBack as error:
-        log.error("refuses to sign", reason=str(error))
+        log.error("refuses to sign", reason=advice_for(error))
         sys.exit(1)
 
 
@@ -226,7 +250,7 @@ def _sign_until(
                     note = get_checkpoint(session, signed.size).note
                 keep_published(data_dir, note)
         except LogRolledBack as error:
-            log.error("refuses to sign", reason=str(error))
+            log.error("refuses to sign", reason=advice_for(error))
             sys.exit(1)
         except (SQLAlchemyError, OSError) as error:
             # Database and disk may be back in a moment; nothing is signed twice

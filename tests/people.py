@@ -28,6 +28,7 @@ def make_app(
     *,
     base_url: str = "http://127.0.0.1:8000",
     log_readers: Literal["members", "public"] = "members",
+    copies: tuple[str, ...] = (),
 ) -> APIFlask:
     """The application over a migrated database."""
     app = create_app(
@@ -38,6 +39,7 @@ def make_app(
             key_encryption_key=bytes(range(32)),
             base_url=base_url,
             log_readers=log_readers,
+            copies=copies,
         )
     )
     app.testing = True

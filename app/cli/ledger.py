@@ -9,6 +9,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli.database import read_log_key
+from app.cli.recovering import recover
 from app.cli.verifying import rebuild, verify
 from app.db import reading, transaction
 from app.publishing import log_policy
@@ -21,6 +22,7 @@ from app.services.genesis import get_trust_root
 cli = AppGroup("ledger", help="The log: sign it, verify it, export it.")
 cli.add_command(verify)
 cli.add_command(rebuild)
+cli.add_command(recover)
 
 
 @cli.command("checkpoint")

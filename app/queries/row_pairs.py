@@ -40,7 +40,9 @@ def columns_of(table: Table) -> list[str]:
 def iter_rows(connection: Connection, table: Table) -> Iterator[Row]:
     """Every row of a table, by key; a few at a time in memory."""
     names = columns_of(table)
-    keys: list[ColumnElement[Any]] = [table.c[name] for name in names[: key_width(table)]]
+    keys: list[ColumnElement[Any]] = [
+        table.c[name] for name in names[: key_width(table)]
+    ]
     if connection.dialect.name == "postgresql":
         # By code points, as SQLite and Python order text
         keys = [k.collate("C") if isinstance(k.type, Text) else k for k in keys]

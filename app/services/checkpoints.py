@@ -52,7 +52,7 @@ def sign_head(
         return None
     check_witnesses(session)
     root = Frontier.load(head.size, head.frontier).root()
-    _keep_tile_roots(session, head.size)
+    keep_tile_roots(session, head.size)
     if signed is not None:
         proof = prove_consistency(DatabaseTiles(session), signed.size, head.size)
         verify_consistency(
@@ -116,7 +116,8 @@ def note_alive(session: Session, now: datetime) -> None:
     session.flush()
 
 
-def _keep_tile_roots(session: Session, size: int) -> None:
+def keep_tile_roots(session: Session, size: int) -> None:
+    """Keep the roots of the tiles that are full at a size, those that are not yet."""
     level, full = 0, size // TILE_WIDTH
     tiles = DatabaseTiles(session)
     while full:

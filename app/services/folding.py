@@ -24,12 +24,25 @@ BATCH = 500
 Opener = Callable[[], AbstractContextManager[Session]]
 
 
+class CannotFold(Exception):
+    """Entries that cannot take effect.
+
+    Attributes:
+        differences: Which, with the reason.
+    """
+
+    def __init__(self, differences: list[Difference]) -> None:
+        super().__init__(differences[0].message)
+        self.differences = differences
+
+
 def fold_entries(
     rows: Iterable[StoredEntry],
     target: Opener,
     progress: Callable[[int], None] = lambda done: None,
     *,
     check_data: DataCheck | None = None,
+    strict: bool = False,
 ) -> list[Difference]:
     """Post entries again, in log order, into tables that hold those before them.
 
@@ -42,28 +55,38 @@ def fold_entries(
         progress: Told how many entries are done.
         check_data: Holds data against their closed schemas; without it, they were
             checked before.
+        strict: Stop at the first entry that cannot take effect.
 
     Returns:
         Entries that could not take effect, with the reason. At an entry that is
         missing the fold ends.
+
+    Raises:
+        CannotFold: Strictly, an entry cannot take effect; its batch was left out.
     """
     found: list[Difference] = []
     waiting = iter(rows)
     while batch := list(islice(waiting, BATCH)):
         with target() as session:
+            faults: list[Difference] = []
             start_log(session)
             start = get_head(session).size
             for place, row in enumerate(batch, start):
                 if row.entry_index != place:
                     message = "is missing: nothing behind it can be folded"
-                    found.append(Difference(place, "log_entry", "entry_index", message))
+                    faults.append(
+                        Difference(place, "log_entry", "entry_index", message)
+                    )
                     batch = batch[: place - start]
                     waiting = iter(())
                     break
             parsed = [_parse(row, check_data) for row in batch]
             for one, fault in replay(session, [sealed for sealed, _ in parsed]):
-                found += _faults(one, fault)
-            found += [fault for _, fault in parsed if fault is not None]
+                faults += _faults(one, fault)
+            faults += [fault for _, fault in parsed if fault is not None]
+            if strict and faults:
+                raise CannotFold(faults)
+            found += faults
         progress(start + len(batch))
     return found
 
