@@ -30,7 +30,10 @@ from sqlalchemy import func, select
 
 from app.db import reading
 from app.models import ImportRow, SignerRow
+from app.publishing import log_policy
+from app.queries.cosigned import asks_for_witnesses, find_published_checkpoint
 from app.queries.log import find_checkpoint, get_head
+from app.queries.witnesses import WitnessState, WitnessView, list_witnesses
 from app.security import now
 
 bp = APIBlueprint("operation", __name__, enable_openapi=False)
@@ -49,12 +52,17 @@ class Health:
         checkpoint_size: Entries under a signed checkpoint.
         signer_age_s: Seconds since the signer last looked; None if it never did.
         imports: Files handed in, by state.
+        witnessed_size: Entries under a checkpoint that the quorum has cosigned; None
+            where the policy asks for no witness.
+        witnesses: How each witness of the policy last answered.
     """
 
     log_size: int
     checkpoint_size: int
     signer_age_s: float | None
     imports: Mapping[str, int]
+    witnessed_size: int | None = None
+    witnesses: tuple[WitnessView, ...] = ()
 
     @property
     def lag(self) -> int:
@@ -121,12 +129,44 @@ class LogFigures(Collector):
             "Entries under a signed checkpoint",
             health.checkpoint_size,
         )
+        yield from _witness_figures(health)
         if health.signer_age_s is not None:
             yield GaugeMetricFamily(
                 "remelt_signer_age_seconds",
                 "Seconds since the signer last looked",
                 health.signer_age_s,
             )
+
+
+def _witness_figures(health: Health) -> Iterator[Metric]:
+    if health.witnessed_size is not None:
+        yield GaugeMetricFamily(
+            "remelt_witnessed_size",
+            "Entries under a checkpoint that the quorum of witnesses has cosigned",
+            health.witnessed_size,
+        )
+        yield GaugeMetricFamily(
+            "remelt_witness_lag_entries",
+            "Entries under a signed checkpoint that the quorum has not come to",
+            health.checkpoint_size - health.witnessed_size,
+        )
+    if not health.witnesses:
+        return
+    cosigns = GaugeMetricFamily(
+        "remelt_witness_cosigns",
+        "1 where the witness has cosigned what it was last asked about, else 0",
+        labels=("witness",),
+    )
+    size = GaugeMetricFamily(
+        "remelt_witness_size",
+        "Entries that the witness is known to have cosigned",
+        labels=("witness",),
+    )
+    for one in health.witnesses:
+        cosigns.add_metric((one.name,), float(one.state is WitnessState.COSIGNED))
+        size.add_metric((one.name,), one.size or 0)
+    yield cosigns
+    yield size
 
 
 def init_app(app: Flask) -> None:
@@ -150,9 +190,22 @@ def get_health() -> Health:
         imports = session.execute(
             select(ImportRow.state, func.count()).group_by(ImportRow.state)
         ).all()
+        policy = log_policy()
+        witnesses = tuple(list_witnesses(session, policy))
+        witnessed = None
+        if asks_for_witnesses(policy):
+            found = find_published_checkpoint(session, policy)
+            witnessed = 0 if found is None else found.size
     age = None if signer is None else (now() - signer.alive_at).total_seconds()
     covered = 0 if checkpoint is None else checkpoint.size
-    return Health(size, covered, age, {state: count for state, count in imports})
+    return Health(
+        size,
+        covered,
+        age,
+        {state: count for state, count in imports},
+        witnessed,
+        witnesses,
+    )
 
 
 @bp.get("/healthz")
@@ -163,6 +216,7 @@ def healthz() -> tuple[Response, int]:
         "status": "ok" if health.well else "degraded",
         "log_size": health.log_size,
         "checkpoint_size": health.checkpoint_size,
+        "witnessed_size": health.witnessed_size,
         "signer_lag_entries": health.lag,
         "signer_age_s": health.signer_age_s,
         "signer_alive": health.signer_age_s is not None

@@ -23,6 +23,7 @@ from ledger import (
     PolicyGroup,
     PolicyLog,
     PolicyWitness,
+    Verifier,
     Witness,
     format_add_checkpoint,
     parse_add_checkpoint,
@@ -51,13 +52,13 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass
 class Honest:
-    """A real witness, and where it is reached."""
+    """A real witness, where it is reached, and its time in POSIX seconds."""
 
     witness: Witness
     url: str
     store: WitnessStore
-    app: WitnessApp
-    requests: list[AddCheckpoint] = field(default_factory=list)
+    logs: dict[str, tuple[Verifier, ...]]
+    at: float
     delay_s: float = 0.0
 
     def __call__(
@@ -65,7 +66,8 @@ class Honest:
     ) -> Iterable[bytes]:
         """Answer after a while."""
         time.sleep(self.delay_s)
-        return self.app(environ, start_response)
+        app = WitnessApp(self.witness, self.logs, self.store, lambda: self.at)
+        return app(environ, start_response)
 
     @property
     def sizes(self) -> list[int]:
@@ -81,8 +83,7 @@ def honest(folder: Path, number: int, world: World) -> Iterator[Honest]:
     make_store(path, key.vkey)
     store = WitnessStore(path, key.vkey)
     log = world.log_key.verifier
-    app = WitnessApp(key, {log.name: (log,)}, store, clock=world.now.timestamp)
-    made = Honest(key, "", store, app)
+    made = Honest(key, "", store, {log.name: (log,)}, world.now.timestamp())
     server = make_server("127.0.0.1", 0, made, _Threads, _Quiet)
     made.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -72,6 +72,7 @@ def examine() -> Iterator[Finding]:
             log_vkey = None
         else:
             yield checks.check_published(session, settings.data_dir)
+            yield from checks.check_policy(session, settings.policy, now())
     yield checks.check_log_key(settings.data_dir / "keys" / KEY_FILE, log_vkey)
 
 

@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 from app.cli.database import read_log_key
 from app.cli.recovering import recover
 from app.cli.verifying import rebuild, verify
+from app.cli.witnesses import witnesses
 from app.db import reading, transaction
 from app.publishing import log_policy
 from app.queries.log import find_checkpoint
@@ -23,6 +24,7 @@ cli = AppGroup("ledger", help="The log: sign it, verify it, export it.")
 cli.add_command(verify)
 cli.add_command(rebuild)
 cli.add_command(recover)
+cli.add_command(witnesses)
 
 
 @cli.command("checkpoint")

@@ -18,8 +18,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.models import ImportRow, LogEntryRow, LogTileRow, SealedKeyRow, SignerRow
+from app.queries.cosigned import asks_for_witnesses, find_published_checkpoint
 from app.queries.errors import NotFound
 from app.queries.log import TILE_WIDTH, DatabaseTiles, find_checkpoint, get_head
+from app.queries.witnesses import WitnessState, WitnessView, list_witnesses
+from app.services.archive import WrongPolicy, policy_text
 from app.services.errors import LogRolledBack
 from app.services.genesis import TrustRoot, get_trust_root
 from app.services.keys import KeyRing
@@ -27,6 +30,7 @@ from app.services.published import find_published
 from ledger import (
     Frontier,
     LedgerError,
+    Policy,
     Signer,
     Verifier,
     open_checkpoint,
@@ -35,6 +39,7 @@ from ledger import (
 from ledger.tiles import split_hashes
 
 SIGNER_STALE = timedelta(seconds=30)
+WITNESS_LATE = timedelta(seconds=60)
 AHEAD = timedelta(minutes=10)
 LOW_DISK_BYTES = 2 * 1024**3
 NO_DISK_BYTES = 256 * 1024**2
@@ -269,6 +274,61 @@ def check_published(session: Session, data_dir: Path) -> Finding:
             "published", str(error), "restore the newest backup before anything else"
         )
     return well("published", f"{len(found)} published checkpoints lie within the log")
+
+
+def check_policy(
+    session: Session, policy: Policy | None, now: datetime
+) -> list[Finding]:
+    """The policy is this log's, its witnesses answer, and its quorum is there.
+
+    Args:
+        session: One consistent view.
+        policy: Of the data directory; None where there is none.
+        now: The present.
+    """
+    if policy is None or not policy.witnesses:
+        return [well("witnesses", "the policy names none: nobody vouches for the log")]
+    try:
+        policy_text(session, policy)
+    except WrongPolicy as error:
+        return [fault("witnesses", str(error), "remelt ledger policy prints the key")]
+    found = [_check_witness(one) for one in list_witnesses(session, policy)]
+    if asks_for_witnesses(policy):
+        found.append(_check_quorum(session, policy, now))
+    return found
+
+
+def _check_witness(one: WitnessView) -> Finding:
+    if one.state is WitnessState.COSIGNED:
+        return well("witnesses", f"{one.name} has cosigned {one.size} entries")
+    if one.state in (WitnessState.AHEAD, WitnessState.FORKED):
+        return fault(
+            "witnesses",
+            f"{one.name} at {one.url} holds what this log lacks: {one.error}",
+            "sign nothing: restore the newest backup, then 'remelt ledger recover'",
+        )
+    if one.state is WitnessState.UNASKED:
+        return warning(
+            "witnesses", f"{one.name} was never asked", "start 'remelt serve'"
+        )
+    return warning(
+        "witnesses",
+        f"{one.name} at {one.url} is {one.state}: {one.error}",
+        "ask its operator; 'remelt ledger witnesses' tries it again",
+    )
+
+
+def _check_quorum(session: Session, policy: Policy, now: datetime) -> Finding:
+    signed = find_checkpoint(session)
+    found = find_published_checkpoint(session, policy)
+    size = 0 if found is None else found.size
+    if signed is None or size == signed.size or now - signed.signed_at < WITNESS_LATE:
+        return well("quorum", f"{size} entries are witnessed")
+    return warning(
+        "quorum",
+        f"{size} entries are witnessed, {signed.size - size} wait for {policy.quorum}",
+        "facts are recorded meanwhile; see which witness above does not answer",
+    )
 
 
 def check_imports(session: Session, now: datetime) -> Finding:
