@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Request, Response
 
 from app.witness.store import Cosigned, WitnessStore
@@ -84,7 +84,7 @@ class WitnessApp:
         found = _MONITORING.fullmatch(request.path)
         kept = self._store.find(found[1]) if found else None
         if kept is None:
-            raise NotFound("this witness has cosigned no such log")
+            return Response("no such log was cosigned\n", 404, content_type=TEXT)
         response = Response(kept.note, content_type=TEXT)
         response.headers["Cache-Control"] = "no-cache"
         response.headers["Access-Control-Allow-Origin"] = "*"
