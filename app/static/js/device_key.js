@@ -6,10 +6,9 @@
  * same store, and pages say so.
  */
 
-import { concat, toBase64, toUtf8 } from "./verifier/bytes.js";
+import { concat, toBase64, toHex, toUtf8 } from "./verifier/bytes.js";
 import { verifySignature } from "./verifier/ed25519.js";
 import { ED25519, formatLine, keyId, parseVkey } from "./verifier/note.js";
-import { toHex } from "./verifier/bytes.js";
 
 const DATABASE = "remelt";
 const STORE = "keys";

@@ -10,6 +10,7 @@ import { parseDisclosure } from "./verifier/disclosure.js";
 import { parseEntry, parseKeyName } from "./verifier/entry.js";
 import { canonicalJson, parseCanonical } from "./verifier/json.js";
 import { leafHash } from "./verifier/merkle.js";
+import { formatLine } from "./verifier/note.js";
 
 const HEADER = "remelt/fact@v1\n";
 const page = document.querySelector("[data-signing]");
@@ -30,6 +31,13 @@ function read({ line, after, disclosures }, org) {
   if (!isOurs || !shown.every(({ digest }) => fact.sd.includes(digest))) {
     throw new Error("the text is not for this key");
   }
+  // As an entry is read, but for its signature: that of nobody
+  const nobody = {
+    name: page.dataset.key,
+    id: new Uint8Array(4),
+    signature: new Uint8Array(64),
+  };
+  parseEntry(toUtf8(`${textOf(fact)}\n${formatLine(nobody)}`));
   return { fact, shown, after, disclosures };
 }
 
