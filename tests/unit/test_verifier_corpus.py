@@ -9,27 +9,21 @@ from typing import Any
 import pytest
 
 from ledger import (
-    Checkpoint,
-    LeafTiles,
     LedgerError,
     Policy,
-    PolicyLog,
     PolicyWitness,
     ProofFile,
-    Signer,
     Witness,
     add_lines,
     format_policy,
     format_proof_file,
     parse_policy,
     parse_proof_file,
-    prove_inclusion,
-    root_of,
-    sign_checkpoint,
     verify_proof_file,
 )
 from ledger.error_codes import CODES
 from tests.small_log import seed_of
+from tests.small_proof import PROOF_BYTES, small_proof
 from tools.corpus import TARGET, corpus_text
 from tools.corpus_case import KINDS, outcome
 from tools.edwards import BASE, EIGHTH, NEUTRAL, ORDER, PRIME, decode
@@ -48,7 +42,6 @@ NOT_IN_FILES = {
     "cosignature.other",
     "proof.failed",
 }
-PROOF_BYTES = 300
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +85,6 @@ def test_every_code_that_a_file_can_call_for_is_in_the_corpus(corpus: Any) -> No
     found = {code for case in corpus["cases"] for code in codes_of(case["expect"])}
 
     assert found == set(CODES) - NOT_IN_FILES
-
-
-def small_proof() -> tuple[bytes, bytes, Policy]:
-    """A proof file of 300 bytes, the leaf hash that it is of, and its policy."""
-    log = Signer.from_bytes("example.org/abc", seed_of("a small log"))
-    leaves = [seed_of(f"leaf {n}") for n in range(10)]
-    note = sign_checkpoint(Checkpoint(log.name, 10, root_of(leaves)), [log])
-    proof = ProofFile(9, tuple(prove_inclusion(LeafTiles(leaves), 9, 10)), note)
-    return format_proof_file(proof), leaves[9], Policy((PolicyLog(log.vkey),))
 
 
 def test_every_flipped_bit_of_a_proof_of_300_bytes_is_refused() -> None:
