@@ -50,14 +50,16 @@ def serving(url: str, folder: Path) -> Iterator[int]:
 
 def _await(port: int) -> None:
     for _ in range(300):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/healthz")
             connection.getresponse().read()
         except OSError:
             time.sleep(0.1)
         else:
             return
+        finally:
+            connection.close()
     raise RuntimeError("the server did not start")
 
 
