@@ -221,11 +221,11 @@ def ask_before_signing(desk: WitnessDesk) -> None:
         told = ask_all(desk)
         for address in desk.addresses:
             outcome = told.get(address.url)
-            if outcome is None or outcome.state is not WitnessState.COSIGNED:
+            if outcome is not None and outcome.state is not WitnessState.COSIGNED:
                 log.warning(
                     "cannot tell whether the log is behind a witness",
                     url=address.url,
-                    reason="" if outcome is None else outcome.error,
+                    reason=outcome.error,
                 )
         with reading() as session:
             check_witnesses(session)

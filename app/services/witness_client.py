@@ -29,11 +29,11 @@ from ledger.witnessing import ADD_CHECKPOINT, MAX_ANSWER
 
 DEADLINE_S = 5.0
 MOST_TOLD = 200
-OK, CONFLICT, UNPROVEN = 200, 409, 422
+OK, UNKNOWN, CONFLICT, UNPROVEN = 200, 404, 409, 422
 REFUSALS = {
     400: "it could not read the request",
     403: "it does not trust the key of this log",
-    404: "it does not know this log",
+    UNKNOWN: "it does not know this log",
     UNPROVEN: "it holds a tree from which this checkpoint does not follow",
 }
 
@@ -201,7 +201,8 @@ async def find_shown(
 ) -> bytes | None:
     """The newest checkpoint that a witness shows to monitors; nothing is verified.
 
-    None where it shows none, or cannot be asked within ``DEADLINE_S``.
+    Empty where it has cosigned none; None where it cannot be asked within
+    ``DEADLINE_S``, or shows nothing to monitors.
     """
     try:
         async with asyncio.timeout(DEADLINE_S):
@@ -210,6 +211,8 @@ async def find_shown(
             )
     except (TimeoutError, httpx.HTTPError, _Garbled):
         return None
+    if answer.status == UNKNOWN:
+        return b""
     return answer.body if answer.status == OK else None
 
 

@@ -32,6 +32,7 @@ from ledger import LedgerError
 log = structlog.get_logger("remelt.witnesses")
 PERIOD_S = 0.2
 FIRST_REST_S = 1.0
+NOTHING_SHOWN = "it does not say what it holds"
 LONGEST_REST_S = 60.0
 
 
@@ -86,6 +87,8 @@ async def ask(
         shown = await find_shown(client, address, desk.log_key.name)
         if shown is not None:
             outcome = await asyncio.to_thread(desk.compare, shown) or outcome
+        elif outcome is None:
+            outcome = Outcome(WitnessState.UNREACHABLE, None, NOTHING_SHOWN)
     if outcome is None:
         return None
     size = 0 if submission is None else submission.size

@@ -321,6 +321,19 @@ def test_an_old_copy_that_has_signed_nothing_is_recognised_by_its_witness(
         world.checkpoint()
 
 
+def test_before_the_first_checkpoint_a_witness_that_holds_nothing_is_no_worry(
+    world: World, tmp_path: Path
+) -> None:
+    with honest(tmp_path, 1, world) as one:
+        policy = policy_of(world, (one.witness, one.url), (witness_key(2), DEAD))
+        told = ask_all(desk_of(world, policy))
+
+    assert {url: outcome.state.value for url, outcome in told.items()} == {
+        DEAD: "unreachable"
+    }
+    assert world.checkpoint() is not None
+
+
 def test_a_restored_log_that_has_grown_past_its_witness_is_recognised(
     world: World, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ PUBLIC = {
     "entries.show_entries": "as above",
     "entries.show_entry": "as above",
     "log.checkpoint": "anybody checks the log",
+    "log.logged_checkpoint": "as above",
     "log.proof": "a proof holds hashes only",
     "log.proof_of_leaf": "as above",
     "log.tile": "hash tiles are public; entries ask for a token in the view",
