@@ -12,6 +12,7 @@ from flask_babel import gettext
 from app.db import reading
 from app.publishing import log_policy
 from app.queries.receipts import get_receipt
+from app.queries.registers import keys_by_name
 from app.security import current_actor, reader_for
 from app.services.access import Actor
 from app.services.rules import materials
@@ -45,10 +46,12 @@ def show_receipt(index: int) -> str:
     actor = current_actor()
     with reading() as session:
         receipt = get_receipt(session, reader_for(actor), index, log_policy())
+        keys = keys_by_name(session, receipt.entry.signers)
     summary = _summary(actor, receipt.entry.fact)
     return render_template(
         "logging/receipt.html",
         receipt=receipt,
+        keys=keys,
         summary=summary,
         earlier=request.args.get("split", type=int),
     )

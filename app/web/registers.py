@@ -20,7 +20,7 @@ from app.queries.users import get_organisation_id
 from app.schemas.entries import check_fact
 from app.security import current_actor, doors, keyring, now
 from app.services.access import Actor
-from app.services.errors import Conflict, FieldFault, Refused
+from app.services.errors import Conflict, FieldFault, Refused, refuse
 from app.services.fact_ids import new_fact_id
 from app.services.passwords import make_password
 from app.services.recording import record
@@ -33,6 +33,7 @@ from app.web import bp
 from app.web.fact_forms import kept_code
 from app.web.faults import faults_by_field
 from labels.codes import new_code
+from ledger import LedgerError, Verifier, parse_key_name
 
 SCALES = 3
 KINDS = {
@@ -89,7 +90,10 @@ def create_organisation() -> str | tuple[str, int]:
     """Register an organisation, its first key, and its first manager."""
     actor = current_actor()
     form = request.form.to_dict()
-    code = form.get("code", "")
+    try:
+        code = _code_of(form)
+    except Refused as refused:
+        return _organisations_page(form, _by_input(refused)), 422
     person = form.get("person", "").strip()
     data = {
         "code": code,
@@ -114,7 +118,9 @@ def create_organisation() -> str | tuple[str, int]:
             },
             code,
         )
-        registration = Registration(data=checked.data, private={})
+        registration = Registration(
+            data=checked.data, private={}, **_own_key(form, code)
+        )
         register_organisation(doors(), keyring(), actor, registration, now())
         password = make_password()
         with transaction() as session:
@@ -131,6 +137,47 @@ def create_organisation() -> str | tuple[str, int]:
     except Refused as refused:
         return _organisations_page(form, _by_input(refused)), 422
     return _organisations_page({}, {}, made=(code, email, password))
+
+
+def _code_of(form: Mapping[str, str]) -> str:
+    """The code that the organisation's own key is named after, else that of the form.
+
+    Raises:
+        Refused: There is a key, and it is none.
+    """
+    vkey = form.get("vkey", "").strip()
+    if not vkey:
+        return form.get("code", "")
+    try:
+        return parse_key_name(Verifier.parse(vkey).name).organisation
+    except LedgerError as error:
+        raise refuse("vkey", "{reason}", reason=str(error)) from None
+
+
+def _own_key(form: Mapping[str, str], code: str) -> dict[str, str | None]:
+    """The first key that the organisation keeps itself, checked; nothing without one.
+
+    Raises:
+        Refused: It is none, or did not sign its own registration.
+    """
+    key = {name: form.get(name, "").strip() for name in ("vkey", "proof", "next")}
+    if not key["vkey"]:
+        return {}
+    data = {name: text for name, text in key.items() if text}
+    fact = check_fact(
+        {
+            "id": new_fact_id(now()),
+            "type": "key.registered",
+            "at": now().strftime(INSTANT),
+            "data": {"held_by": "organisation", **data},
+        },
+        code,
+    )
+    return {
+        "vkey": fact.data["vkey"],
+        "proof": fact.data["proof"],
+        "next_digest": fact.data.get("next"),
+    }
 
 
 def _facility(form: Mapping[str, str], actor: Actor) -> dict[str, Any]:

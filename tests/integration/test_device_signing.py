@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
 from app.queries.log import get_entry, get_head
@@ -15,6 +16,7 @@ from ledger import (
     Entry,
     KeyHistory,
     Signer,
+    key_name,
     leaf_hash,
     parse_entry,
     prove_possession,
@@ -22,7 +24,7 @@ from ledger import (
 from tests.devices import Device
 from tests.integration.test_pages_logging import fields_of
 from tests.labelled import PROFILE, SMELTER, grow_chain
-from tests.people import add_person, close, make_app
+from tests.people import add_person, close, make_app, sign_in
 from tests.world import World, code_of
 
 PERSON = "smelter@example.org"
@@ -332,3 +334,117 @@ def test_a_second_browser_is_registered_by_the_first_and_signs_beside_it(
     assert done.location == "/keys"
     assert entry(world, before).signatures[0].name == first.name
     assert (second.chosen, device.chosen) == (f"{SMELTER}.3", f"{SMELTER}.2")
+
+
+@pytest.fixture
+def registrar(app: APIFlask) -> FlaskClient:
+    add_person(app, "registrar@example.org", "registrar")
+    client = app.test_client()
+    assert sign_in(client, "registrar@example.org").status_code == 302
+    return client
+
+
+def own_key(world: World, org: str) -> dict[str, str]:
+    """What an organisation hands to the registrar."""
+    signer = Signer.generate(key_name(world.root.origin, org, 1))
+    return {
+        "vkey": signer.vkey,
+        "proof": prove_possession(org, signer),
+        "next": "cd" * 32,
+    }
+
+
+def filled(client: FlaskClient, page: str, typed: dict[str, str]) -> dict[str, str]:
+    """The fields of a page, some of them typed over."""
+    return fields_of(client.get(page).text).to_dict() | typed
+
+
+def ended(device: Device) -> dict[str, str]:
+    """What the registrar types to end a key."""
+    return {"key_name": device.signer.name, "reason": "asked by telephone"}
+
+
+NEW_COMPANY = {
+    "name_zh": "示例新公司",
+    "person": "示例 Person",
+    "email": "new@example.org",
+}
+
+
+def test_an_organisation_is_registered_with_the_key_that_it_made(
+    registrar: FlaskClient, world: World
+) -> None:
+    key = own_key(world, code_of("new"))
+    form = filled(registrar, "/organisations", NEW_COMPANY | key)
+    before = size(world)
+
+    answer = registrar.post("/organisations", data=form)
+
+    assert answer.status_code == 200
+    registered = entry(world, before + 1).fact
+    assert registered["org"] == code_of("new")
+    assert registered["data"] == key | {"held_by": "organisation"}
+
+
+@pytest.mark.parametrize("wrong", ["vkey", "proof", "next"])
+def test_a_key_that_cannot_be_registered_leaves_no_organisation_behind(
+    registrar: FlaskClient, world: World, wrong: str
+) -> None:
+    key = own_key(world, code_of("new")) | {wrong: "AAAA"}
+    form = filled(registrar, "/organisations", NEW_COMPANY | key)
+    before = size(world)
+
+    answer = registrar.post("/organisations?lang=en", data=form)
+
+    assert answer.status_code == 422
+    assert f'id="{wrong}-error"' in answer.text
+    assert size(world) == before
+
+
+def test_the_registrar_ends_the_key_of_an_organisation_on_request(
+    registrar: FlaskClient, device: Device, world: World
+) -> None:
+    form = filled(registrar, "/keys", ended(device))
+    before = size(world)
+
+    answer = registrar.post("/keys/revoke", data=form)
+    lot = form_of(device, "/lots/new", net="1200")
+    logged = device.client.post("/lots/new", data=lot)
+
+    assert answer.status_code == 302
+    assert entry(world, before).fact["type"] == "key.revoked"
+    # The browser's key is passed over from then on, the platform's signs
+    assert logged.location == f"/logged/{before + 1}"
+    assert signers(world, before + 1) == {"platform"}
+
+
+def test_a_key_that_ends_while_a_page_waits_signs_nothing(
+    registrar: FlaskClient, device: Device, world: World
+) -> None:
+    lot = form_of(device, "/lots/new", net="1200")
+    waiting = device.client.post("/lots/new", data=lot)
+    form = filled(registrar, "/keys", ended(device))
+    registrar.post("/keys/revoke", data=form)
+    before = size(world)
+
+    device.sign(waiting)
+
+    names = {entry(world, n).signatures[0].name for n in range(before, size(world))}
+    assert device.signer.name not in names
+
+
+def test_nobody_but_a_manager_registers_or_ends_keys(
+    app: APIFlask, device: Device
+) -> None:
+    add_person(app, "clerk@example.org", "recycler", organisation=SMELTER)
+    client = app.test_client()
+    sign_in(client, "clerk@example.org")
+    form = filled(client, "/lots/new", {})
+
+    own = client.post("/keys/own", data=form)
+    revoked = client.post("/keys/revoke", data=form | ended(device))
+    chosen = client.post("/keys/device", data=form | {"number": "2"})
+
+    assert (own.status_code, revoked.status_code) == (403, 403)
+    # Whoever logs on this device may use the key that a manager put there
+    assert chosen.status_code == 302

@@ -20,6 +20,10 @@ const unsigned = JSON.parse(document.getElementById("unsigned").textContent);
 function fail(kind) {
   page.querySelector(`[data-fault=${kind}]`).hidden = false;
   form.hidden = kind !== "sign";
+  page.querySelector("[data-seen=waiting]").hidden = true;
+  if (page.querySelector("[data-seen=verified]").hidden) {
+    page.querySelector("[data-seen=none]").hidden = false;
+  }
   if (kind === "missing") page.querySelector("[data-forget]").hidden = false;
 }
 
