@@ -66,6 +66,7 @@ from ledger.entry import (
     parse_key_name,
     proof_of_possession_text,
     prove_possession,
+    read_entry,
     sign_entry,
     verify_entry,
 )
@@ -238,6 +239,7 @@ __all__ = [
     "prove_inclusion",
     "prove_possession",
     "read_checkpoint",
+    "read_entry",
     "root_from_tiles",
     "root_of",
     "sign_checkpoint",

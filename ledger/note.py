@@ -296,17 +296,17 @@ def parse_line(line: str) -> SignatureLine:
     Raises:
         MalformedNote: It is none.
     """
-    fault = MalformedNote(f"{line[:200]!r} is no signature line")
-    if not line.startswith(DASH):
-        raise fault
-    try:
-        name, encoded = line[len(DASH) :].split(" ")
-        decoded = decode_base64(encoded)
-    except (ValueError, NotCanonical):
-        raise fault from None
-    if not _is_name(name) or len(decoded) <= KEY_ID_SIZE:
-        raise fault
-    return SignatureLine(name, decoded[:KEY_ID_SIZE], decoded[KEY_ID_SIZE:])
+    if line.startswith(DASH):
+        try:
+            name, encoded = line[len(DASH) :].split(" ")
+            decoded = decode_base64(encoded)
+        except (ValueError, NotCanonical):
+            pass
+        else:
+            if _is_name(name) and len(decoded) > KEY_ID_SIZE:
+                key_id, signature = decoded[:KEY_ID_SIZE], decoded[KEY_ID_SIZE:]
+                return SignatureLine(name, key_id, signature)
+    raise MalformedNote(f"{line[:200]!r} is no signature line")
 
 
 def open_note(note: bytes, verifiers: Iterable[Verifier]) -> OpenedNote:

@@ -26,7 +26,7 @@ from app.services.differences import Difference
 from app.services.folding import fold_entries, iter_entries
 from app.services.genesis import get_trust_root
 from app.services.row_comparing import compare_tables
-from app.services.verification import verify_committed
+from app.services.verification import start_check, verify_committed
 from ledger import Frontier, LedgerError
 
 
@@ -68,7 +68,7 @@ def verify(
     """
     check = _Check(quiet or as_json, processes)
     if hashes_only:
-        differences = check.log(0, hashes_only=True)
+        differences = check.hashes()
     else:
         differences = check.everything(incremental=incremental)
     if as_json:
@@ -111,30 +111,28 @@ class _Check:
         self._data_dir = settings.data_dir
         self._url = engine_of(current_app).url
         self.size, self.root, self.signatures_from = 0, "", 0
+        policy = settings.policy
+        self._witnesses = {w.name: w.vkey for w in policy.witnesses} if policy else {}
 
-    def log(self, signatures_from: int, *, hashes_only: bool) -> list[Difference]:
-        """The log itself."""
+    def hashes(self) -> list[Difference]:
+        """Hashes, tiles and checkpoints."""
         with reading() as session:
-            return self._log(session, signatures_from, hashes_only=hashes_only)
+            self._measure(session)
+            with self._bar(self.size, "Entries") as tell:
+                return verify_committed(
+                    self._url,
+                    session,
+                    tell,
+                    witnesses=self._witnesses,
+                    hashes_only=True,
+                    processes=self._processes,
+                )
 
-    def _log(
-        self, session: Session, signatures_from: int, *, hashes_only: bool
-    ) -> list[Difference]:
+    def _measure(self, session: Session) -> None:
         head = get_head(session)
         self.size = head.size
         with suppress(LedgerError):  # of no possible edge there is no root to show
             self.root = Frontier.load(*head).root().hex()
-        self.signatures_from = signatures_from
-        with self._bar(self.size, "Entries") as tell:
-            return verify_committed(
-                self._url,
-                session,
-                tell,
-                check_data=schema_fault,
-                signatures_from=signatures_from,
-                hashes_only=hashes_only,
-                processes=self._processes,
-            )
 
     def everything(self, *, incremental: bool) -> list[Difference]:
         """The log, the tables against its fold, and the material."""
@@ -142,12 +140,25 @@ class _Check:
         with reading() as session:
             if not get_head(session).size:
                 return [Difference(None, "log_head", "size", "the log has no entry")]
+            self._measure(session)
             before = read_verified(self._data_dir) if incremental else None
             if before is not None:
                 differences += _still_there(session, before)
-            start = 0 if before is None or differences else before.size
-            differences += self._log(session, start, hashes_only=False)
-            differences += self._fold(session, anew=not incremental)
+            if before is not None and not differences:
+                self.signatures_from = before.size
+            # The fold looks at forms and schemas, while others look at signatures
+            with start_check(
+                self._url,
+                session,
+                witnesses=self._witnesses,
+                forms=False,
+                signatures_from=self.signatures_from,
+                processes=self._processes,
+            ) as finish:
+                folded = self._fold(session, anew=not incremental)
+                with self._bar(self.size, "Entries") as tell:
+                    differences += finish(tell)
+            differences += folded
             newest = find_checkpoint(session)
             genesis = get_trust_root(session).leaf_hash
         with self._bar(self.size, "Material") as tell:

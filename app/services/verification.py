@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 
@@ -34,7 +34,7 @@ from app.services.log_check import (
 )
 from ledger import Frontier, KeyHistory, root_of
 
-__all__ = ["Difference", "verify_committed", "verify_log"]
+__all__ = ["Difference", "start_check", "verify_committed", "verify_log"]
 SPANS_A_PROCESS = 2
 """Fewer are not worth the start of another process."""
 Progress = Callable[[int], None]
@@ -81,14 +81,40 @@ def verify_committed(
     hashes_only: bool = False,
     processes: int | None = None,
 ) -> list[Difference]:
-    """The same of what is committed: on all cores.
+    """The same of what is committed, on all cores; see ``start_check``."""
+    with start_check(
+        url,
+        session,
+        witnesses=witnesses,
+        check_data=check_data,
+        signatures_from=signatures_from,
+        hashes_only=hashes_only,
+        processes=processes,
+    ) as finish:
+        return finish(progress)
+
+
+@contextmanager
+def start_check(
+    url: URL,
+    session: Session,
+    *,
+    witnesses: Mapping[str, str] | None = None,
+    check_data: DataCheck | None = None,
+    forms: bool = True,
+    signatures_from: int = 0,
+    hashes_only: bool = False,
+    processes: int | None = None,
+) -> Iterator[Callable[[Progress], list[Difference]]]:
+    """Start to check what is committed, on all cores; gives what waits for the end.
 
     Args:
         url: Of the database.
         session: One consistent view of it; says how long the log is.
-        progress: Told how many entries are done.
         witnesses: Keys of the policy's witnesses, by their names in it.
         check_data: Holds data against their closed schemas; a function of a module.
+        forms: Whether entries are held against their one canonical form; not, where
+            a fold does so beside this.
         signatures_from: Entries before this one were verified before: their bytes are
             hashed again, their signatures are not checked again.
         hashes_only: Check no signature of an entry.
@@ -96,8 +122,11 @@ def verify_committed(
     """
     head = get_head(session)
     if not head.size:
-        return [Difference(None, "log_head", "size", "the log has no entry")]
+        empty = [Difference(None, "log_head", "size", "the log has no entry")]
+        yield lambda progress: empty
+        return
     trust, differences = read_trust(session, head.size, witnesses, check_data)
+    trust = replace(trust, forms=forms)
     tasks = [
         (start, stop, hashes_only or stop <= signatures_from)
         for start, stop in spans_of(head.size)
@@ -118,8 +147,12 @@ def verify_committed(
                 check_span(connection, trust, start, stop, hashes_only=light)
                 for start, stop, light in tasks
             )
-        differences += join_spans(session.connection(), head, reports, progress)
-    return differences
+        yield (
+            lambda progress: (
+                differences
+                + list(join_spans(session.connection(), head, reports, progress))
+            )
+        )
 
 
 def start_method() -> str:
