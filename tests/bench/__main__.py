@@ -25,6 +25,7 @@ from tests.bench import (
     statements,
     tracing,
     verify_page,
+    verifying,
 )
 from tests.bench.rows import Bench, Row
 
@@ -38,6 +39,7 @@ SUBJECTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "statements": statements.rows,
     "tracing": tracing.rows,
     "verify-page": verify_page.rows,
+    "verifying": verifying.rows,
 }
 HEAD = (
     "| work | bare loop | ours | unit | ratio | wanted | note |\n"
