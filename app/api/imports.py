@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from flask import Response, request
@@ -9,13 +10,22 @@ from flask import Response, request
 from app.api import bp
 from app.db import reading, transaction
 from app.intake.blanks import template_csv, template_xlsx
+from app.intake.faults import IntakeError
 from app.intake.faulty_rows import faulty_csv, reasons_of
 from app.intake.templates import Language, UnknownTemplate
 from app.models import ImportRow
 from app.queries.errors import NotFound
-from app.schemas.imports import ImportOut, RecordIn
-from app.security import allow_body, current_actor, now
+from app.schemas.entries import check_fact
+from app.schemas.imports import (
+    DraftedFact,
+    DraftedOut,
+    ImportOut,
+    RecordIn,
+    row_fault,
+)
+from app.security import allow_body, current_actor, doors, keyring, now
 from app.services.errors import refuse
+from app.services.facts import Fact, to_request
 from app.services.import_jobs import (
     get_import,
     queue_import,
@@ -23,8 +33,10 @@ from app.services.import_jobs import (
     rejected_of,
     reopen,
 )
+from app.services.importing import Importer, count_rows, import_file
 
 MOST_BYTES = 64 * 2**20
+MOST_DRAFTED = 5000
 
 
 @bp.post("/imports")
@@ -48,6 +60,50 @@ def post_import() -> ImportOut:
             now=now(),
         )
     return ImportOut.of(_get(job))
+
+
+@bp.post("/imports/facts")
+@bp.output(DraftedOut)
+@allow_body(MOST_BYTES)
+def post_drafts() -> DraftedOut:
+    """What a file states, as facts that you sign yourself; nothing is recorded.
+
+    ``multipart/form-data`` with ``template`` and ``file``; 5,000 rows at most. Names
+    and own numbers become codes; whatever else a row says stands in its fact.
+    """
+    actor = current_actor()
+    actor.require("import-file")
+    sent = request.files.get("file")
+    if sent is None:
+        raise refuse("file", "expected a file")
+    content, template = sent.read(), request.form.get("template", "")
+    made: list[DraftedFact] = []
+
+    def collect(rows: tuple[int, ...], fact: Fact) -> None:
+        made.append(DraftedFact(rows=list(rows), fact=to_request(fact)))
+
+    importer = Importer(doors(), keyring(), actor, check_fact, now(), collect)
+    try:
+        if count_rows(io.BytesIO(content), template) > MOST_DRAFTED:
+            raise refuse("file", "found more than {n} rows", n=MOST_DRAFTED)
+        result = import_file(importer, template, io.BytesIO(content), dry_run=True)
+    except UnknownTemplate:
+        raise refuse(
+            "template", "found {found}, which is no template", found=template[:40]
+        ) from None
+    except IntakeError as error:
+        return DraftedOut(
+            facts=[],
+            facts_known=0,
+            left_to_others=0,
+            faults=[row_fault(fault) for fault in error.faults],
+        )
+    return DraftedOut(
+        facts=[] if result.rejected else made,
+        facts_known=result.facts_known,
+        left_to_others=result.left_to_others,
+        faults=[row_fault(fault) for fault in result.faults],
+    )
 
 
 @bp.get("/imports/<job>")

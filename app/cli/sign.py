@@ -20,6 +20,7 @@ from app.cli.client_options import (
 )
 from app.client.errors import ClientError, LogDisagrees, ServerRefused
 from app.client.key_file import read_key_file, write_private
+from app.client.rows import facts_of_rows
 from app.client.seen import look
 from app.client.server import Server
 from app.client.signing import (
@@ -28,9 +29,9 @@ from app.client.signing import (
     check_parents,
     read_facts,
     sign_facts,
-    to_request,
 )
-from app.services.facts import Fact
+from app.intake.templates import templates
+from app.services.facts import Fact, to_request
 from ledger import leaf_hash
 
 BATCH = 500
@@ -41,6 +42,11 @@ BATCH = 500
     "files", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1
 )
 @click.option("--key", "key_file", type=KEY_FILE, required=True, help="The key file.")
+@click.option(
+    "--template",
+    type=click.Choice(list(templates())),
+    help="What the rows are, of files that are no JSON: CSV, XLSX, XLS, ODS.",
+)
 @click.option("--send", is_flag=True, help="Send the entries to the log.")
 @click.option(
     "--out",
@@ -55,6 +61,7 @@ BATCH = 500
 def cli(
     files: tuple[Path, ...],
     key_file: Path,
+    template: str | None,
     send: bool,
     out: Path | None,
     server_url: str | None,
@@ -62,7 +69,11 @@ def cli(
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Sign the facts of FILES (JSON, as the API takes them) with a key file.
+    """Sign the facts of FILES with a key file.
+
+    FILES are JSON, as the API takes it, or files of rows by --template. Of rows the
+    server says which codes names stand for; that the facts say what the rows say is
+    checked here.
 
     The server tells which entries the facts rest on and shows the newest state of the
     log; both are checked here before anything is signed. What stands in the log
@@ -73,16 +84,18 @@ def cli(
     if not send and out is None:
         raise click.UsageError("say --send, or --out FILE, or both")
     key = read_key_file(key_file)
-    facts = [fact for path in files for fact in read_facts(_read(path), key.org)]
-    if not send and len(facts) > BATCH:
-        raise ClientError(
-            f"{len(facts)} facts are signed only as they are sent, {BATCH} at a time: "
-            "what later ones rest on has to stand in the log"
-        )
     signer = key.open(read_passphrase(passphrase_file))
     receipts: list[dict[str, Any]] = []
     kept: list[Signed] = []
     with open_server(server_url, token) as server:
+        facts = [
+            fact for path in files for fact in _facts(server, path, template, key.org)
+        ]
+        if not send and len(facts) > BATCH:
+            raise ClientError(
+                f"{len(facts)} facts are signed only as they are sent, {BATCH} at a "
+                "time: what later ones rest on has to stand in the log"
+            )
         for start in range(0, len(facts), BATCH):
             batch = facts[start : start + BATCH]
             seen = look(key, server)
@@ -107,6 +120,17 @@ def cli(
         click.echo(f"entry {one['entry_index']}: {one['type']} {one['id']}{already}")
     if out is not None and not send:
         click.echo(f"{len(kept)} entries signed into {out}")
+
+
+def _facts(server: Server, path: Path, template: str | None, org: str) -> list[Fact]:
+    if path.suffix.lower() == ".json":
+        return read_facts(_read(path), org)
+    if template is None:
+        raise click.UsageError(f"{path} is no .json: say --template")
+    found, known = facts_of_rows(server, path, template)
+    if known:
+        click.echo(f"{path}: {known} facts stand in the log already", err=True)
+    return read_facts(found, org) if found else []
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - JSON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -46,7 +47,21 @@ class Server:
         Raises:
             ServerRefused: The server answered with a problem.
         """
-        return self._ask("POST", f"/api/v1{path}", body).json()
+        return self._ask("POST", f"/api/v1{path}", json=body).json()
+
+    def draft_file(self, path: Path, template: str) -> Any:  # noqa: ANN401 - JSON
+        """What a file of rows states, as facts; nothing is recorded.
+
+        Raises:
+            ServerRefused: The server answered with a problem.
+        """
+        with path.open("rb") as file:
+            return self._ask(
+                "POST",
+                "/api/v1/imports/facts",
+                data={"template": template},
+                files={"file": (path.name, file)},
+            ).json()
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint, nothing verified."""
@@ -71,9 +86,9 @@ class Server:
         except (LedgerError, IndexError) as error:
             raise ClientError(f"{self.url} publishes no policy: {error}") from None
 
-    def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+    def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 - as httpx has it
         try:
-            answer = self._client.request(method, path, json=body)
+            answer = self._client.request(method, path, **content)
         except httpx.HTTPError as error:
             raise ClientError(f"{self.url} cannot be reached: {error}") from None
         if answer.is_success:

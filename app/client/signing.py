@@ -114,18 +114,6 @@ def derived_id(content: str, count: int) -> str:
     return str(UUID(int=value))
 
 
-def to_request(fact: Fact) -> dict[str, Any]:
-    """A fact as the API takes it."""
-    return {
-        "id": fact.id,
-        "type": fact.type,
-        "org": fact.org,
-        "at": fact.at_text,
-        "data": dict(fact.data),
-        "private": dict(fact.private),
-    }
-
-
 def sign_facts(
     signer: Signer,
     facts: Sequence[Fact],

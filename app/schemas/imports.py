@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel
 
+from app.intake.faults import Fault
 from app.models import ImportRow
 from app.schemas.fields import Closed
 from app.services.import_jobs import rejected_of
@@ -24,6 +25,36 @@ class RowFault(BaseModel):
     column: str | None
     found: str | None
     text: str
+
+
+def row_fault(fault: Fault) -> RowFault:
+    """A fault as it is answered."""
+    return RowFault(
+        row=fault.row, column=fault.column, found=fault.found, text=fault.text()
+    )
+
+
+class DraftedFact(BaseModel):
+    """A fact that a file states, as the API takes it, and the rows it was read from."""
+
+    rows: list[int]
+    fact: dict[str, Any]
+
+
+class DraftedOut(BaseModel):
+    """What a file states: for programs that sign it themselves.
+
+    Attributes:
+        facts: New ones, in the order of the file.
+        facts_known: Those that stand in the log already.
+        left_to_others: Sides of transfers that another organisation states.
+        faults: What is wrong with the other rows.
+    """
+
+    facts: list[DraftedFact]
+    facts_known: int
+    left_to_others: int
+    faults: list[RowFault]
 
 
 class ImportOut(BaseModel):
@@ -45,11 +76,7 @@ class ImportOut(BaseModel):
     def of(cls, row: ImportRow) -> Self:
         """As it is answered."""
         faults: list[Any] = [
-            RowFault(
-                row=fault.row, column=fault.column, found=fault.found, text=fault.text()
-            )
-            for one in rejected_of(row)
-            for fault in one.faults
+            row_fault(fault) for one in rejected_of(row) for fault in one.faults
         ]
         return cls(
             id=row.id,

@@ -101,6 +101,18 @@ class Fact:
         return self.at.strftime(INSTANT)
 
 
+def to_request(fact: Fact) -> dict[str, Any]:
+    """A fact as the API takes it."""
+    return {
+        "id": fact.id,
+        "type": fact.type,
+        "org": fact.org,
+        "at": fact.at_text,
+        "data": dict(fact.data),
+        "private": dict(fact.private),
+    }
+
+
 def parse_at(text: str) -> datetime:
     """The instant that an entry names, aware UTC."""
     # All entries spell instants in one way; reading any ISO form is ten times as fast

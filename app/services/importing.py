@@ -98,6 +98,8 @@ class Importer:
         actor: A user of the organisation whose facts these are.
         check: Closed schema of a fact.
         now: The time of the import.
+        collect: Told the new facts of a dry run, each with its rows: somebody else
+            will sign them.
     """
 
     doors: Doors
@@ -105,6 +107,7 @@ class Importer:
     actor: Actor
     check: Check
     now: datetime
+    collect: Callable[[tuple[int, ...], Fact], None] | None = None
 
     @property
     def organisation(self) -> tuple[int, str]:
@@ -270,7 +273,7 @@ class _Import:
             require_right(self.importer.actor, fact)
             if entry is None:
                 pairs.append((draft, fact))
-            elif is_repeat(
+            elif self.importer.collect or is_repeat(
                 session,
                 entry[0],
                 entry[2],
@@ -352,12 +355,17 @@ class _Import:
         facts = [fact for _, fact in pairs]
         if self.dry_run:
             # What sealing would refuse is checked apart: whether there is a key
-            self.importer.keyring.signer_of(session, facts[0].org)
+            if self.importer.collect is None:
+                self.importer.keyring.signer_of(session, facts[0].org)
             sealed = pretend_sealed(facts)
         else:
             sealed = seal_facts(session, self.importer.keyring, facts)
         outcome = post_what_fits(session, sealed, self.importer.now)
         self.posted += len(outcome.receipts)
+        if self.importer.collect is not None:
+            for position in sorted(outcome.receipts):
+                draft, fact = pairs[position]
+                self.importer.collect(draft.rows, fact)
         by_position: dict[int, list[FieldFault]] = {}
         for fault in outcome.faults:
             by_position.setdefault(fault.position or 0, []).append(fault)

@@ -13,6 +13,7 @@ import pytest
 from app.client.errors import BadKeyFile
 from app.client.key_file import read_key_file
 from app.client.seen import seen_path
+from app.client.server import Server
 from app.client.signing import sign_fact
 from app.queries.log import get_entry, get_head
 from app.queries.registers import list_keys
@@ -473,4 +474,78 @@ def test_plans_tell_the_place_of_what_is_known_and_take_no_signed_notes(
     assert plans.json["plans"][0]["entry_index"] == before - 1
     assert note.status_code == 422
     assert foreign.status_code == 403
+    assert size(holder.world) == before
+
+
+ROWS = """批号,日期,场所,物料,来源,来源类别,毛重 kg,皮重 kg,净重 kg,磅秤,金属含量 %,供方
+S-1,2026-03-05 08:30,{site},AL-SCRAP-MIXED,回收,消费后,22480,10000,12480,W1,95,示例供方
+S-2,2026-03-05 09:30,{site},AL-SCRAP-MIXED,回收,消费后,,,1200.5,W1,95,
+"""
+
+
+def rows(holder: Holder, text: str = ROWS) -> Path:
+    path = holder.folder / "sourced.csv"
+    path.write_text(text.format(site=holder.site), "utf-8")
+    return path
+
+
+def test_a_file_of_rows_is_signed_on_the_machine_and_adds_nothing_twice(
+    holder: Holder,
+) -> None:
+    holder.settle()
+    before = size(holder.world)
+
+    first = holder.sign(str(rows(holder)), "--template", "sourced", "--send")
+    again = holder.sign(str(rows(holder)), "--template", "sourced", "--send")
+
+    assert first.exit_code == 0, first.output
+    assert again.exit_code == 0, again.output
+    assert size(holder.world) == before + 2
+    assert "2 facts stand in the log already" in again.output
+    logged = [entry(holder.world, before + n).fact["data"] for n in range(2)]
+    assert [one["weighing"]["net_g"] for one in logged] == [12_480_000, 1_200_500]
+    assert history(holder.world).held_by(holder.signer().name) == "organisation"
+
+
+def test_faulty_rows_are_named_and_nothing_of_the_file_is_signed(
+    holder: Holder,
+) -> None:
+    holder.settle()
+    before = size(holder.world)
+    text = ROWS.replace("1200.5", "12oo")
+
+    refused = holder.sign(str(rows(holder, text)), "--template", "sourced", "--send")
+
+    assert refused.exit_code == 1
+    assert "row 3" in refused.output
+    assert size(holder.world) == before
+
+
+@pytest.mark.parametrize("change", ["weight", "supplier", "code", "time"])
+def test_a_server_that_makes_something_else_of_a_row_gets_no_signature(
+    holder: Holder, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    holder.settle()
+    before = size(holder.world)
+    honest = Server.draft_file
+
+    def lie(self: Server, path: Path, template: str) -> Any:
+        answer = honest(self, path, template)
+        fact = answer["facts"][0]["fact"]
+        match change:
+            case "weight":
+                fact["data"]["weighing"] |= {"net_g": 12_470_000, "tare_g": 10_010_000}
+            case "supplier":
+                fact["private"]["supplier"] = "示例他方"
+            case "code":
+                fact["data"]["lot"] = holder.code()
+            case "time":
+                fact["at"] = "2026-03-04T00:30:00Z"
+        return answer
+
+    monkeypatch.setattr(Server, "draft_file", lie)
+    refused = holder.sign(str(rows(holder)), "--template", "sourced", "--send")
+
+    assert refused.exit_code == 1
+    assert "the server made another" in refused.output
     assert size(holder.world) == before
