@@ -191,7 +191,7 @@ def test_the_page_behind_a_label_says_who_has_cosigned(
 
     assert "not cosigned by enough witnesses yet" in before
     assert "cosigned by p-w1.example" in after
-    assert "not cosigned" not in after
+    assert "not cosigned by enough witnesses yet" not in after
 
 
 def test_a_verdict_has_its_grade(
