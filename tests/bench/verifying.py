@@ -171,7 +171,8 @@ def _many(bench: Bench) -> Iterator[Row]:
     """Hashes of a long log: speed and memory."""
     count = MANY_SMALL if bench.small else MANY
     url = _long_log(bench, count)
-    code = "import sys; from tests.bench import verifying as v; v.hash_long(sys.argv[1])"
+    code = "import sys; from tests.bench import verifying as v; "
+    code += "v.hash_long(sys.argv[1])"
     told = subprocess.run(
         [sys.executable, "-c", code, url],
         check=True,
