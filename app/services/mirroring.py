@@ -227,9 +227,11 @@ class _Update:
             tiles = fetched = RememberedTiles(self.client)
             self._check_root(tiles, new)
         if kept is not None:
+            # Before the quorum: two histories show in what the log alone has signed
             self._compare(kept, (note, new), tiles)
-            if new.size < kept[1].size:
-                return self._stay_ahead(kept, new)
+        self._check_quorum(outcome)
+        if kept is not None and new.size < kept[1].size:
+            return self._stay_ahead(kept, new)
         writer = CopyWriter(self.client, self.folder, new.size, self.progress)
         (self.folder / MARK).touch()
         if fetched is not None:
@@ -291,17 +293,19 @@ class _Update:
             raise BadAnswer(
                 "the checkpoint of {url}: {reason}", url=self.client.url, reason=error
             ) from None
+        if not outcome.checkpoint.size:
+            raise BadAnswer("the log at {url} is empty", url=self.client.url)
+        return note, outcome
+
+    def _check_quorum(self, outcome: PolicyOutcome) -> None:
         if not outcome.satisfied:
             raise QuorumMissing(
                 "the checkpoint of {url}, over {size} entries, lacks the quorum "
                 "{quorum} of the policy",
                 url=self.client.url,
                 size=outcome.checkpoint.size,
-                quorum=policy.quorum,
+                quorum=self.settled.pinned.policy.quorum,
             )
-        if not outcome.checkpoint.size:
-            raise BadAnswer("the log at {url} is empty", url=self.client.url)
-        return note, outcome
 
     def _check_root(self, tiles: TileReader, head: Checkpoint) -> None:
         if root_from_tiles(tiles, head.size) != head.root:

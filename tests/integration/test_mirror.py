@@ -156,6 +156,21 @@ def test_a_checkpoint_without_the_quorum_moves_nothing(
     assert_whole(tmp_path, 300)
 
 
+def test_two_histories_show_before_any_witness_has_signed_the_second(
+    host: LogHost, tmp_path: Path
+) -> None:
+    run(host, tmp_path)
+    forked = [*NOTES[:100], NOTES[650], *NOTES[101:400]]
+    host.files = archive_files(forked)
+    host.files["checkpoint"] = checkpoint_of(forked, witnessed=False)
+
+    told = json.loads(run(host, tmp_path, "--json").stdout)
+
+    assert told["fault"] == "Forked"
+    evidence = load_fork(Path(told["evidence"]).read_bytes())
+    assert verify_fork(evidence, POLICY).verdict == "fork"
+
+
 @pytest.mark.parametrize("size", [200, 300, 400, 512, 900])
 def test_two_histories_leave_evidence_that_anybody_verifies(
     host: LogHost, tmp_path: Path, size: int
