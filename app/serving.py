@@ -28,7 +28,6 @@ from app.collector import calm_collector
 from app.config import Settings
 from app.db import engine_of, reading, transaction
 from app.operation import SHARED_FOLDER
-from app.queries.log import get_checkpoint
 from app.queries.witnesses import WitnessState
 from app.schema import check_schema
 from app.schemas.entries import check_fact
@@ -39,7 +38,7 @@ from app.services.copies import advice_for, compare_copies
 from app.services.errors import LogRolledBack
 from app.services.genesis import get_trust_root
 from app.services.import_jobs import work_off
-from app.services.published import keep_published
+from app.services.published import keep_newest
 from app.services.witness_rounds import Rounds, ask_all
 from app.services.witnessing import WitnessDesk
 from ledger import Signer
@@ -240,15 +239,7 @@ def _sign_until(
     beats = 0
     while not stop.is_set() and os.getppid() == parent:
         try:
-            with transaction() as session:
-                origin = get_trust_root(session).origin
-                signed = sign_head(session, key, origin, now())
-                if signed is not None or beats % HEARTBEATS == 0:
-                    note_alive(session, now())
-            if signed is not None:
-                with reading() as session:
-                    note = get_checkpoint(session, signed.size).note
-                keep_published(data_dir, note)
+            sign_once(key, data_dir, beat=beats % HEARTBEATS == 0)
         except LogRolledBack as error:
             log.error("refuses to sign", reason=advice_for(error))
             sys.exit(1)
@@ -257,6 +248,32 @@ def _sign_until(
             log.warning("could not sign, or keep what was signed", reason=str(error))
         beats += 1
         stop.wait(PERIOD_S)
+
+
+def sign_once(key: Signer, data_dir: Path, *, beat: bool) -> None:
+    """Sign the head if it has grown, and keep what was signed as a file.
+
+    In this order, so that the file never names what the database may yet lose. A file
+    that a crash or a full disk has left behind is brought up at the next beat.
+
+    Args:
+        key: Of the log.
+        data_dir: Where the newest checkpoint is kept.
+        beat: Say that the signer is alive, and look at the file, even if there is
+            nothing to sign.
+
+    Raises:
+        LogRolledBack: The log lacks what was signed or kept, or what a witness has
+            cosigned.
+    """
+    with transaction() as session:
+        origin = get_trust_root(session).origin
+        signed = sign_head(session, key, origin, now())
+        if signed is not None or beat:
+            note_alive(session, now())
+    if signed is not None or beat:
+        with reading() as session:
+            keep_newest(session, data_dir, key.vkey)
 
 
 def run_importer(parent: int) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import CheckpointRow, LogEntryRow
-from app.queries.log import get_head
+from app.queries.log import find_checkpoint, get_head
 from app.services.archive import write_file
 from app.services.errors import LogRolledBack, ServiceError
 from ledger import Frontier, LedgerError, Verifier, open_checkpoint
@@ -86,6 +86,23 @@ def root_at(session: Session, size: int) -> bytes:
 def keep_published(data_dir: Path, note: bytes) -> None:
     """Keep the newest checkpoint as a file; called after it was committed."""
     write_file(data_dir / KEPT, note)
+
+
+def keep_newest(session: Session, data_dir: Path, log_vkey: str) -> None:
+    """Keep the newest signed checkpoint as a file, unless it is kept already.
+
+    Raises:
+        LogRolledBack: The file is ahead of the log, or of another history; it stays.
+        OSError: It cannot be written.
+    """
+    newest = find_checkpoint(session)
+    if newest is None:
+        return
+    for kept in _readable(filter(Path.exists, [data_dir / KEPT]), log_vkey):
+        kept.check_against(session)
+        if kept.size >= newest.size:
+            return
+    keep_published(data_dir, newest.note)
 
 
 def find_published(
