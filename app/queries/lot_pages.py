@@ -199,7 +199,7 @@ def _runs(session: Session, ids: set[int]) -> dict[int, RunView]:
 
 def get_history(session: Session, view: LotView, reader: Reader) -> History:
     """The entries that made a lot, weighed, moved, used, claimed and labelled it."""
-    indexes = sorted(_entries_about(session, view.id))
+    indexes = sorted(entries_about(session, [view.id]))
     readable: list[EntryView] = []
     hidden = older = 0
     for index in reversed(indexes):
@@ -213,14 +213,25 @@ def get_history(session: Session, view: LotView, reader: Reader) -> History:
     return History(readable[::-1], hidden, older)
 
 
-def _entries_about(session: Session, lot_id: int) -> set[int]:
-    transfers = select(TransferRow.id).where(TransferRow.lot_id == lot_id)
-    claims = select(ClaimRow.id).where(ClaimRow.lot_id == lot_id)
-    labels = select(LabelRow.id).where(LabelRow.lot_id == lot_id)
-    keys = [lot_id]
+def entries_about(session: Session, lot_ids: Sequence[int]) -> set[int]:
+    """Indexes of the entries about lots, by the keys of their rows, read or not."""
+    about: set[int] = set()
+    for chunk in chunks(sorted(lot_ids)):
+        about |= _about(session, chunk)
+    for chunk in chunks(sorted(about)):
+        voided = select(VoidingRow.id).where(VoidingRow.voided_index.in_(chunk))
+        about = about | {entry_of(key) for key in session.scalars(voided)}
+    return about
+
+
+def _about(session: Session, lot_ids: Sequence[int]) -> set[int]:
+    transfers = select(TransferRow.id).where(TransferRow.lot_id.in_(lot_ids))
+    claims = select(ClaimRow.id).where(ClaimRow.lot_id.in_(lot_ids))
+    labels = select(LabelRow.id).where(LabelRow.lot_id.in_(lot_ids))
+    keys = list(lot_ids)
     for wanted in (
-        select(LotRevisionRow.id).where(LotRevisionRow.lot_id == lot_id),
-        select(TakingRow.id).where(TakingRow.lot_id == lot_id),
+        select(LotRevisionRow.id).where(LotRevisionRow.lot_id.in_(lot_ids)),
+        select(TakingRow.id).where(TakingRow.lot_id.in_(lot_ids)),
         transfers,
         select(TransferOutcomeRow.id).where(
             TransferOutcomeRow.transfer_id.in_(transfers)
@@ -231,8 +242,4 @@ def _entries_about(session: Session, lot_id: int) -> set[int]:
         select(LabelVoidingRow.id).where(LabelVoidingRow.label_id.in_(labels)),
     ):
         keys += session.scalars(wanted)
-    about = {entry_of(key) for key in keys}
-    for chunk in chunks(sorted(about)):
-        voided = select(VoidingRow.id).where(VoidingRow.voided_index.in_(chunk))
-        about = about | {entry_of(key) for key in session.scalars(voided)}
-    return about
+    return {entry_of(key) for key in keys}

@@ -15,13 +15,14 @@ from app.web import (  # noqa: E402 - the views join the blueprint above
     deliveries,
     device_signing,
     dispatching,
-    entries,
     fact_forms,
     frame,
     home,
     imports,
     keys,
     labels,
+    ledger,
+    ledger_entries,
     logging_lots,
     logging_runs,
     lots,
@@ -47,7 +48,7 @@ def init_app(app: APIFlask) -> None:
     frame.init_app(app)
     words.init_app(app)
     fact_forms.init_app(app)
-    entries.init_app(app)
+    ledger.init_app(app)
     device_signing.init_app(app)
     app.register_blueprint(bp)
     app.register_blueprint(home.public_bp)
@@ -62,7 +63,6 @@ __all__ = [
     "deliveries",
     "device_signing",
     "dispatching",
-    "entries",
     "fact_forms",
     "frame",
     "home",
@@ -70,6 +70,8 @@ __all__ = [
     "init_app",
     "keys",
     "labels",
+    "ledger",
+    "ledger_entries",
     "logging_lots",
     "logging_runs",
     "lots",

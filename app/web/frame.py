@@ -72,7 +72,7 @@ PLACES = (
     Place("/imports", _l("Import files"), (("import-file", "own"),)),
     Place("/accounts", _l("Accounts"), _READ_LOTS),
     Place("/statistics", _l("Statistics")),
-    Place("/entries", _l("The log")),
+    Place("/ledger", _l("The log")),
     Place("/facilities", _l("Facilities"), (("facility.registered", "own"),)),
     Place("/keys", _l("Keys"), (("manage-keys", "own"),)),
     Place(

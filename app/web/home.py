@@ -47,7 +47,6 @@ def show_home() -> str | Response:
             "home/visitor.html",
             labels=[(one, LABELS[one.shows]) for one in _demonstration()],
             statistics=page_exists("/statistics"),
-            explorer=page_exists("/entries"),
         )
     if actor.organisation_id is None:
         framed = frame()

@@ -140,7 +140,7 @@ def _page_of(
             pass
         else:
             return f"/{found.sort}s/{found.name}"
-    return url_for("entries.show_entry", index=found.entry_index)
+    return url_for("ledger.show_entry", index=found.entry_index)
 
 
 def _label_page(session: Session, code: str, reader: Reader) -> str:

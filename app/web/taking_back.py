@@ -70,7 +70,7 @@ def take_back(index: int) -> Response | tuple[str, int]:
     if receipts is None:
         return _page(entry, typed), 422
     flash(gettext("Entry %(n)s is taken back.", n=index))
-    return redirect(url_for("entries.show_entry", index=index))
+    return redirect(url_for("ledger.show_entry", index=index))
 
 
 def _get(index: int) -> EntryView:

@@ -56,6 +56,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_witness")),
     )
     _create_disclosure_tables()
+    op.create_index(
+        "ix_log_entry_org_entry_index", "log_entry", ["org", "entry_index"]
+    )
+    op.create_index("ix_log_entry_at_entry_index", "log_entry", ["at", "entry_index"])
     with op.batch_alter_table("disclosure") as table:
         table.alter_column("text", existing_type=sa.Text(), nullable=True)
         table.add_column(sa.Column("sealed", sa.LargeBinary(), nullable=True))

@@ -150,8 +150,8 @@ def test_a_lot_is_signed_on_the_phone_that_keeps_the_key(
     assert logged.fact["seen"]["size"] == before
     assert "示例供方" not in logged.note.decode()
     check_history(live)
-    page.goto(f"/entries/{before}")
-    expect(page.locator(".facts")).to_contain_text("组织自持")
+    page.goto(f"/ledger/entries/{before}")
+    expect(page.locator(".signatures")).to_contain_text("组织自持")
 
 
 def test_the_key_cannot_be_read_out_of_the_browser(visit: Visits) -> None:

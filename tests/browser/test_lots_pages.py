@@ -92,7 +92,7 @@ def test_the_list_is_narrowed_in_the_address_and_taken_away_whole(
 
 
 def test_a_scanned_code_opens_its_lot_from_any_page(visit: Visits) -> None:
-    page = visit("/entries", SMELTER, size=PHONE)
+    page = visit("/ledger/search", SMELTER, size=PHONE)
     assert overflow(page) == 0
 
     page.fill("#search", format_code(PROFILE).lower())

@@ -121,7 +121,7 @@ def test_private_values_go_with_the_signed_entry_and_are_kept(
 
     index = int(location.rpartition("/")[2])
     assert "示例供方" not in entry(world, index).note.decode()
-    assert "示例供方" in device.client.get(f"/entries/{index}").text
+    assert "示例供方" in device.client.get(f"/ledger/entries/{index}").text
 
 
 def test_faults_stand_beside_their_fields_before_anybody_signs(

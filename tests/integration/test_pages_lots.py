@@ -113,17 +113,17 @@ def test_who_sees_a_lot_of_others(app: APIFlask) -> None:
 def test_the_register_lists_what_the_reader_may_read(app: APIFlask) -> None:
     yard, auditor = person(app, "recycler", YARD), person(app, "auditor")
 
-    mine = yard.get("/entries?lang=en").text
-    everything = auditor.get("/entries?lang=en").text
+    mine = yard.get("/ledger/search?lang=en").text
+    everything = auditor.get("/ledger/search?lang=en").text
 
     assert mine.count("<tr>") < everything.count("<tr>")
     assert "your organisation signed or is a party of" in mine
-    older = auditor.get("/entries?before=5&lang=en").text
+    older = auditor.get("/ledger/search?before=5&lang=en").text
     assert older.count("<tr>") == 6
-    runs = auditor.get("/entries?type=run.recorded&lang=en").text
+    runs = auditor.get("/ledger/search?type=run.recorded&lang=en").text
     assert f"{runs.count('<tr>') - 1} entries<" in runs
     assert f"{mine.count('<tr>') - 1} entries<" in mine
-    assert app.test_client().get("/entries").status_code == 302
+    assert app.test_client().get("/ledger/search").status_code == 302
 
 
 def test_the_register_pages_forth_and_back_over_the_same_entries(
@@ -142,9 +142,10 @@ def test_the_register_pages_forth_and_back_over_the_same_entries(
         return client.get(link.partition('"')[0].replace("&amp;", "&")).text
 
     def indexes(page: str) -> list[int]:
-        return [int(one) for one in re.findall(r'lead"><a href="/entries/(\d+)"', page)]
+        links = re.findall(r'lead"><a href="/ledger/entries/(\d+)"', page)
+        return [int(one) for one in links]
 
-    first = client.get("/entries?lang=en").text
+    first = client.get("/ledger/search?lang=en").text
     second = follow(first, "next")
     back = follow(second, "prev")
 
@@ -163,9 +164,9 @@ def test_a_public_log_is_read_without_an_account(world: World, tmp_path: Path) -
     app = make_app(world.engine, tmp_path, log_readers="public")
     visitor = app.test_client()
 
-    for address in ("/entries", "/entries/20", "/entries/20/proof"):
+    for address in ("/ledger/search", "/ledger/entries/20", "/log/proof/20.tlog-proof"):
         assert visitor.get(address).status_code == 200
-    assert "Confidential" not in visitor.get("/entries/20?lang=en").text
+    assert "Confidential" not in visitor.get("/ledger/entries/20?lang=en").text
     close(app)
 
 
@@ -173,12 +174,12 @@ def test_an_entry_shows_its_fact_and_its_proof_verifies(
     app: APIFlask, world: World
 ) -> None:
     client = person(app, "auditor")
-    page = client.get("/entries/6?lang=en")
+    page = client.get("/ledger/entries/6?lang=en")
     assert page.status_code == 200
     assert "Download the proof" in page.text
 
-    proof = client.get("/entries/6/proof")
-    note = client.get("/entries/6/note")
+    proof = client.get("/log/proof/6.tlog-proof")
+    note = client.get("/ledger/entries/6/note")
 
     with world.reading() as session:
         assert find_covering(session, 6) is not None
@@ -186,8 +187,8 @@ def test_an_entry_shows_its_fact_and_its_proof_verifies(
     found = parse_proof_file(proof.data)
     outcome = verify_proof_file(found, leaf_hash=leaf_hash(note.data), policy=policy)
     assert (found.index, outcome.satisfied) == (6, True)
-    assert client.get("/entries/99999").status_code == 404
-    assert client.get(f"/entries/{2**70}").status_code == 404
+    assert client.get("/ledger/entries/99999").status_code == 404
+    assert client.get(f"/ledger/entries/{2**70}").status_code == 404
 
 
 def test_a_manager_registers_a_facility(app: APIFlask) -> None:

@@ -62,19 +62,20 @@ def site(world: World, tmp_path: Path) -> Iterator[Site]:
 
 
 def test_a_manager_takes_a_lot_back_and_everybody_sees_it(site: Site) -> None:
-    page = site.manager.get(f"/entries/{site.index}?lang=en").text
+    page = site.manager.get(f"/ledger/entries/{site.index}?lang=en").text
     assert f'href="{site.path}"' in page
 
     answer = site.take_back(site.form())
 
     assert answer.status_code == 302
-    page = site.manager.get(f"/entries/{site.index}?lang=en").text
-    assert f"taken back by entry {site.index + 1}" in page
+    page = site.manager.get(f"/ledger/entries/{site.index}?lang=en").text
+    assert "This entry was taken back" in page
+    assert f"Entry {site.index + 1} says why" in page
     assert site.path not in page
     assert site.manager.get(site.path).status_code == 404
     assert (
         "weighed on the wrong scale"
-        in site.clerk.get(f"/entries/{site.index + 1}").text
+        in site.clerk.get(f"/ledger/entries/{site.index + 1}").text
     )
 
 
@@ -84,7 +85,7 @@ def test_sent_twice_it_is_taken_back_once(site: Site) -> None:
     answers = [site.take_back(form).status_code for _ in range(2)]
 
     assert answers == [302, 302]
-    assert site.manager.get(f"/entries/{site.index + 2}").status_code == 404
+    assert site.manager.get(f"/ledger/entries/{site.index + 2}").status_code == 404
 
 
 def test_what_is_in_use_is_refused_with_what_to_do(site: Site) -> None:
@@ -104,13 +105,13 @@ def test_without_a_reason_nothing_is_taken_back(site: Site) -> None:
 
     assert answer.status_code == 422
     assert 'id="reason-error"' in answer.text
-    assert site.path in site.manager.get(f"/entries/{site.index}").text
+    assert site.path in site.manager.get(f"/ledger/entries/{site.index}").text
 
 
 def test_clerks_and_other_organisations_are_not_offered_it(site: Site) -> None:
     form = site.form()
 
-    assert site.path not in site.clerk.get(f"/entries/{site.index}").text
+    assert site.path not in site.clerk.get(f"/ledger/entries/{site.index}").text
     assert site.clerk.get(site.path).status_code == 403
     assert site.stranger.get(site.path).status_code == 404
     for client, status in ((site.clerk, 403), (site.stranger, 404)):
@@ -118,11 +119,11 @@ def test_clerks_and_other_organisations_are_not_offered_it(site: Site) -> None:
         token = found[1] if found else form["csrf_token"]
         answer = client.post(site.path, data=form | {"csrf_token": token})
         assert answer.status_code == status
-    assert site.path in site.manager.get(f"/entries/{site.index}").text
+    assert site.path in site.manager.get(f"/ledger/entries/{site.index}").text
 
 
 def test_what_no_correction_takes_back_is_not_offered(site: Site) -> None:
     registered = site.index - 1
 
-    assert "take-back" not in site.manager.get(f"/entries/{registered}").text
+    assert "take-back" not in site.manager.get(f"/ledger/entries/{registered}").text
     assert site.manager.get(f"/entries/{registered}/take-back").status_code == 404

@@ -16,10 +16,16 @@ from tests.people import close, make_app
 
 HOOKS = {"require_caller", "require_sign_in"}
 PUBLIC = {
-    "entries.download_note": "asks to sign in unless everybody may read the log",
-    "entries.download_proof": "as above",
-    "entries.show_entries": "as above",
-    "entries.show_entry": "as above",
+    "ledger.download_checkpoint": "checkpoints are public",
+    "ledger.download_note": "the view gives it to those who may read the entry",
+    "ledger.find_entry": "indexes and leaf hashes are public; it leads to the entry",
+    "ledger.search": "asks to sign in unless everybody may read the log",
+    "ledger.show_checkpoint": "checkpoints are public",
+    "ledger.show_entry": "to those who may not read it, hash and proof alone",
+    "ledger.show_keys": "asks to sign in unless everybody may read the log",
+    "ledger.show_ledger": "checkpoints, witnesses and keys of the log are public",
+    "ledger.show_old_entry": "leads to the entry",
+    "ledger.show_old_register": "leads to the search",
     "log.checkpoint": "anybody checks the log",
     "log.logged_checkpoint": "as above",
     "log.proof": "a proof holds hashes only",

@@ -12,14 +12,16 @@ from sqlalchemy import Engine
 from tests.people import close, make_app
 from tools.screenshots import SHOTS
 
-PAGES = {"web", "public", "security", "entries", "statistics", "verify", "problems"}
+PAGES = {"web", "public", "security", "ledger", "statistics", "verify", "problems"}
 NO_PAGES = {
     "statistics.download": "a file",
     "statistics.download_national": "a file",
     "statistics.show_chart": "a picture on the page of the statistics",
     "statistics.show_national_chart": "a picture on the page of the statistics",
-    "entries.download_note": "a file",
-    "entries.download_proof": "a file",
+    "ledger.download_checkpoint": "a file",
+    "ledger.download_note": "a file",
+    "ledger.show_old_entry": "leads on",
+    "ledger.show_old_register": "leads on",
     "verify.show_bundle": "a file",
     "verify.show_bundle_printed": "a file",
     "verify.show_label_printed": "the same page in the upper case of the label",

@@ -1,0 +1,340 @@
+"""Finding entries: by lot, organisation, type and time, page by page in log order.
+
+A page begins where the last one ended (an entry index, never an offset), and reads
+through an index of the database whatever is asked, so that the millionth entry is found
+as fast as the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select, union
+from sqlalchemy.orm import Session
+
+from app.models import (
+    ClaimRow,
+    EntryPartyRow,
+    ErasureRow,
+    LabelRow,
+    LogEntryRow,
+    LotRow,
+    OrganisationRow,
+    TransferOutcomeRow,
+    TransferRow,
+    entry_of,
+    row_id,
+)
+from app.queries.errors import NotFound
+from app.queries.evidence import chunks
+from app.queries.facts import EntryView, Reader, get_entry_view
+from app.queries.lot_pages import entries_about
+
+MOST_ORGANISATIONS = 20
+MOST_CITING_TRIED = 200
+MOST_COUNTED = 1000
+_Keyed = LotRow | TransferRow | TransferOutcomeRow | ClaimRow | LabelRow
+
+
+@dataclass(frozen=True, slots=True)
+class EntryQuestion:
+    """Which entries are looked for; what is None narrows nothing.
+
+    Attributes:
+        lot: Code of a lot that they are about.
+        organisations: Codes of who may have stated them; empty: nobody has.
+        fact_type: Their type.
+        since: They happened then or later.
+        until: They happened before.
+    """
+
+    lot: str | None = None
+    organisations: tuple[str, ...] | None = None
+    fact_type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is asked at all."""
+        return self != EntryQuestion()
+
+
+@dataclass(frozen=True, slots=True)
+class EntryStub:
+    """What everybody may know of an entry."""
+
+    entry_index: int
+    leaf_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """A page of entries, the newest first.
+
+    Attributes:
+        entries: Those that the reader may read and asked for.
+        older: There are more in front of the last one.
+        newer: There are more behind the first one.
+    """
+
+    entries: list[EntryView]
+    older: bool
+    newer: bool
+
+
+def find_stub(session: Session, index: int) -> EntryStub:
+    """What everybody may know of an entry.
+
+    Raises:
+        NotFound: The log is not that long.
+    """
+    wanted = select(LogEntryRow.leaf_hash).where(LogEntryRow.entry_index == index)
+    if (leaf := session.scalar(wanted)) is None:
+        raise NotFound("no entry {index}", index=index)
+    return EntryStub(index, leaf.hex())
+
+
+def find_index_of_leaf(session: Session, leaf: bytes) -> int | None:
+    """The index of the entry with a leaf hash; None where none has it."""
+    return session.scalar(
+        select(LogEntryRow.entry_index).where(LogEntryRow.leaf_hash == leaf)
+    )
+
+
+def find_organisations(session: Session, text: str) -> tuple[str, ...]:
+    """Codes of organisations that bear a code, or a name with a text in it."""
+    like = f"%{_escaped(text)}%"
+    wanted = (
+        select(OrganisationRow.code)
+        .where(
+            or_(
+                OrganisationRow.code == text,
+                OrganisationRow.name_zh.ilike(like, escape="\\"),
+                OrganisationRow.name_en.ilike(like, escape="\\"),
+            )
+        )
+        .order_by(OrganisationRow.id)
+        .limit(MOST_ORGANISATIONS)
+    )
+    return tuple(session.scalars(wanted))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def search_entries(
+    session: Session,
+    reader: Reader,
+    question: EntryQuestion,
+    *,
+    limit: int,
+    before: int | None = None,
+    after: int | None = None,
+) -> EntryPage:
+    """A page of entries, the newest first.
+
+    Args:
+        session: One consistent view.
+        reader: Who asks.
+        question: What for.
+        limit: Most entries on the page.
+        before: Only those in front of this index, the nearest first.
+        after: Only those behind it, the nearest first; not together with ``before``.
+    """
+    found = _find(session, reader, question, limit + 1, before, after)
+    more = len(found) > limit
+    indexes = sorted(found[:limit], reverse=True)
+    views = [get_entry_view(session, reader, index) for index in indexes]
+    if after is not None:
+        return EntryPage(views, older=True, newer=more)
+    return EntryPage(views, older=more, newer=before is not None)
+
+
+def count_found(session: Session, reader: Reader, question: EntryQuestion) -> int:
+    """How many entries there are; counted to ``MOST_COUNTED`` + 1 and no further."""
+    if reader.everything and not question.narrows:
+        newest = session.scalar(select(func.max(LogEntryRow.entry_index)))
+        return 0 if newest is None else newest + 1
+    return len(_find(session, reader, question, MOST_COUNTED + 1, None, None))
+
+
+def _find(
+    session: Session,
+    reader: Reader,
+    question: EntryQuestion,
+    limit: int,
+    before: int | None,
+    after: int | None,
+) -> list[int]:
+    """Indexes, newest first; with ``after``, oldest first."""
+    rising = after is not None
+    bounds = _bounds(session, question, before, after)
+    if bounds is None:
+        return []
+    order = LogEntryRow.entry_index if rising else LogEntryRow.entry_index.desc()
+    conditions = _conditions(question, bounds)
+    if question.lot is not None:
+        return _about_lot(session, reader, question.lot, conditions, limit, rising)
+    pieces = [
+        one.where(*conditions).order_by(order).limit(limit)
+        for one in _sources(reader, question)
+    ]
+    if len(pieces) == 1:
+        return list(session.scalars(pieces[0]))
+    if not pieces:
+        return []
+    # Each piece walks its own index from the right end, and stops after a page
+    both = union(*(select(one.subquery()) for one in pieces)).subquery()
+    column = both.c.entry_index
+    return list(
+        session.scalars(
+            select(column).order_by(column if rising else column.desc()).limit(limit)
+        )
+    )
+
+
+def _bounds(
+    session: Session, question: EntryQuestion, before: int | None, after: int | None
+) -> tuple[int, int | None] | None:
+    """First index, and the one behind the last; None where nothing can lie between.
+
+    Facts are logged about when they happen: their time narrows the stretch of the log
+    that is looked through.
+    """
+    first, end = 0 if after is None else after + 1, before
+    if question.since is not None or question.until is not None:
+        row = session.execute(
+            select(
+                func.min(LogEntryRow.entry_index), func.max(LogEntryRow.entry_index)
+            ).where(*_times(question))
+        ).one()
+        if row[0] is None:
+            return None
+        first = max(first, row[0])
+        end = row[1] + 1 if end is None else min(end, row[1] + 1)
+    return None if end is not None and end <= first else (first, end)
+
+
+def _times(question: EntryQuestion) -> list[Any]:
+    found = []
+    if question.since is not None:
+        found.append(LogEntryRow.at >= question.since)
+    if question.until is not None:
+        found.append(LogEntryRow.at < question.until)
+    return found
+
+
+def _conditions(question: EntryQuestion, bounds: tuple[int, int | None]) -> list[Any]:
+    found = [LogEntryRow.entry_index >= bounds[0], *_times(question)]
+    if bounds[1] is not None:
+        found.append(LogEntryRow.entry_index < bounds[1])
+    if question.fact_type is not None:
+        found.append(LogEntryRow.type == question.fact_type)
+    return found
+
+
+def _sources(reader: Reader, question: EntryQuestion) -> list[Select[int]]:
+    """Selections that together hold what may be read; each has an index of its own."""
+    index, org = LogEntryRow.entry_index, LogEntryRow.org
+    codes = question.organisations
+    if reader.everything:
+        if codes is None:
+            return [select(index)]
+        return [select(index).where(org == code) for code in codes]
+    if reader.organisation_id is None:
+        return []
+    found = []
+    if codes is None or reader.organisation_code in codes:
+        found.append(select(index).where(org == reader.organisation_code))
+    concerned = (
+        select(index)
+        .join(EntryPartyRow, EntryPartyRow.entry_index == index)
+        .where(EntryPartyRow.organisation_id == reader.organisation_id)
+    )
+    if codes is None:
+        found.append(concerned)
+    elif codes:
+        found.append(concerned.where(org.in_(codes)))
+    return found
+
+
+def _about_lot(
+    session: Session,
+    reader: Reader,
+    code: str,
+    conditions: Sequence[Any],
+    limit: int,
+    rising: bool,
+) -> list[int]:
+    key = session.scalar(select(LotRow.id).where(LotRow.code == code))
+    if key is None:
+        return []
+    found: list[int] = []
+    for chunk in chunks(sorted(entries_about(session, [key]))):
+        for source in _sources(reader, EntryQuestion()):
+            wanted = source.where(LogEntryRow.entry_index.in_(chunk), *conditions)
+            found += session.scalars(wanted)
+    return sorted(set(found), reverse=not rising)[:limit]
+
+
+def list_citing(session: Session, reader: Reader, entry: EntryView) -> list[EntryView]:
+    """Entries that name this one as a parent, oldest first.
+
+    They are found over what the entry is about: its lots. Of very many only the first
+    are looked at.
+    """
+    index = entry.entry_index
+    about = entries_about(session, _lots_of(session, index))
+    about.update(find_erasures(session, index).values())
+    if entry.voided_by is not None:
+        about.add(entry.voided_by)
+    found = []
+    for one in sorted(one for one in about if one > index)[:MOST_CITING_TRIED]:
+        try:
+            view = get_entry_view(session, reader, one)
+        except NotFound:
+            continue
+        if entry.leaf_hash in view.fact["parents"]:
+            found.append(view)
+    return found
+
+
+def _lots_of(session: Session, index: int) -> list[int]:
+    """Keys of the lots that an entry made, moved, claimed or labelled."""
+    first, end = row_id(index), row_id(index + 1)
+
+    def made(table: type[_Keyed]) -> Any:  # noqa: ANN401 - a clause
+        return and_(table.id >= first, table.id < end)
+
+    accepted = (
+        select(TransferRow.lot_id)
+        .join(TransferOutcomeRow, TransferOutcomeRow.transfer_id == TransferRow.id)
+        .where(made(TransferOutcomeRow))
+    )
+    keys: set[int] = set(session.scalars(accepted))
+    keys.update(session.scalars(select(LotRow.id).where(made(LotRow))))
+    for table in (TransferRow, ClaimRow, LabelRow):
+        keys.update(session.scalars(select(table.lot_id).where(made(table))))
+    return sorted(keys)
+
+
+def find_erasures(session: Session, index: int) -> dict[str, int]:
+    """Digests of an entry whose values were erased, with the entry that says so."""
+    rows = session.execute(
+        select(ErasureRow.digest, ErasureRow.id).where(ErasureRow.erased_index == index)
+    )
+    return {row.digest: entry_of(row.id) for row in rows}
+
+
+def find_entry_of_fact(session: Session, org: str, fact_id: str) -> int | None:
+    """The index of a fact of an organisation, by its id."""
+    return session.scalar(
+        select(LogEntryRow.entry_index).where(
+            LogEntryRow.org == org, LogEntryRow.fact_id == fact_id
+        )
+    )
