@@ -12,6 +12,7 @@ from typing import Any
 import click
 from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
+from sqlalchemy.exc import OperationalError
 
 from app import create_app
 from app.cli import (
@@ -33,6 +34,7 @@ from app.cli import (
     witness,
 )
 from app.config import Settings, SettingsError
+from app.db import is_of_disk
 from app.queries.errors import ExpectedError
 from app.schema import SchemaError
 from app.serving import serve
@@ -74,6 +76,19 @@ class Group(AppGroup):
         except (ExpectedError, SchemaError) as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(1)
+        except (OSError, OperationalError) as error:
+            if not is_of_disk(error):
+                raise
+            click.echo(f"Error: {_of_disk(error)}", err=True)
+            sys.exit(1)
+
+
+def _of_disk(error: OSError | OperationalError) -> str:
+    """What the disk says, and where it was asked."""
+    if isinstance(error, OperationalError):
+        return f"the database cannot be written: {error.orig}; what was begun is undone"
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror}; no file was left half written"
 
 
 @click.group(cls=Group)

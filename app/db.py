@@ -7,6 +7,7 @@ again silently: a database that is busy or gone shows as the error that it is.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -39,6 +40,11 @@ PRAGMAS = (
 
 # Longer than between two requests of a busy hour, shorter than any firewall waits
 PING_AFTER_S = 5.0
+
+# What a disk says that is full, or that cannot be written
+DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+DISK_SQLITE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+DISK_POSTGRESQL = ("53100", "58030")
 
 _engines: WeakSet[Engine] = WeakSet()
 
@@ -111,6 +117,20 @@ def engine_of(app: Flask) -> Engine:
     """The engine, for migrations and tests."""
     engine: Engine = app.extensions["engine"]
     return engine
+
+
+def is_of_disk(error: BaseException) -> bool:
+    """Whether an error says that a disk is full or cannot be written.
+
+    Nothing is wrong with the request then: it can be sent again once there is room.
+    """
+    if isinstance(error, OSError):
+        return error.errno in DISK_ERRNOS
+    driver = getattr(error, "orig", None)
+    if isinstance(driver, sqlite3.Error):
+        code: int = getattr(driver, "sqlite_errorcode", 0)
+        return code & 0xFF in DISK_SQLITE
+    return getattr(driver, "sqlstate", None) in DISK_POSTGRESQL
 
 
 def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.config import Settings
+from app.db import is_of_disk
 from app.paths import is_for_programs
 from app.queries.errors import ExpectedError, NotFound
 from app.services.errors import (
@@ -43,6 +44,7 @@ Answer = tuple[Response | str, int, dict[str, str]]
 
 MAX_ECHO = 120
 RETRY_AFTER_S = "2"
+RETRY_LATER_S = "60"
 
 bp = APIBlueprint("problems", __name__, url_prefix="/problems", enable_openapi=False)
 log = structlog.get_logger("remelt.errors")
@@ -163,13 +165,22 @@ TOO_LARGE = ProblemType(
     _l("The request is too large"),
     _l("Send it in smaller parts."),
 )
+NO_ROOM = ProblemType(
+    507,
+    "no-room",
+    _l("The server cannot write to its disk"),
+    _l(
+        "Tell the operator. Nothing was written: send the same request again once "
+        "there is room."
+    ),
+)
 INTERNAL = ProblemType(
     500,
     "internal-error",
     _l("Something went wrong on our side"),
     _l("Tell the operator the request number. Nothing was half written."),
 )
-OTHER_PROBLEMS = (INVALID_INPUT, BUSY, TOO_MANY, TOO_LARGE, INTERNAL)
+OTHER_PROBLEMS = (INVALID_INPUT, BUSY, TOO_MANY, TOO_LARGE, NO_ROOM, INTERNAL)
 
 _BY_STATUS = {problem.status: problem for problem in (TOO_MANY, TOO_LARGE, INTERNAL)}
 _TITLES: dict[int, str | LazyString] = {
@@ -194,6 +205,7 @@ def init_app(app: APIFlask) -> None:
         app.register_error_handler(error, handle_problem)
     app.register_error_handler(ValidationError, handle_validation_error)
     app.register_error_handler(OperationalError, handle_database_error)
+    app.register_error_handler(OSError, handle_disk_error)
     app.register_error_handler(DataError, handle_unstorable)
     app.register_error_handler(HTTPError, handle_api_error)
     app.register_error_handler(HTTPException, handle_http_error)
@@ -256,11 +268,25 @@ def handle_database_error(error: OperationalError) -> Answer:
     Raises:
         OperationalError: The fault is in the statement, not in the moment.
     """
+    if is_of_disk(error):
+        return handle_disk_error(error)
     busy = "database is locked" in str(error.orig) or error.connection_invalidated
     if not busy and "connection" not in str(error.orig):
         raise error
     log.error("database busy or gone", exc_info=error)
     return _answer(BUSY, "", headers={"Retry-After": RETRY_AFTER_S})
+
+
+def handle_disk_error(error: Exception) -> Answer:
+    """Answer a disk that is full or cannot be written; others are ours.
+
+    Raises:
+        Exception: The error, where it says something else.
+    """
+    if not is_of_disk(error):
+        raise error
+    log.error("the disk is full or cannot be written", exc_info=error)
+    return _answer(NO_ROOM, "", headers={"Retry-After": RETRY_LATER_S})
 
 
 def handle_unstorable(error: DataError) -> Answer:

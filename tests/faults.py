@@ -326,23 +326,26 @@ class Mortal:
 
     def _work(self, facts: list[dict[str, Any]], killer: Killer, voice: Voice) -> None:
         killer.begin("append")
-        voice.say(receipts=self._record(facts))
+        voice.say(receipts=self.record(facts))
         killer.begin("sign")
-        self._sign()
+        self.sign()
         killer.begin("export")
-        self._export()
+        self.export()
 
-    def _record(self, facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def record(self, facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Send facts; the receipts."""
         answer = send(self.client, *facts)
         assert answer.status_code == 201, answer.text
         receipts: list[dict[str, Any]] = answer.json["receipts"]
         return receipts
 
-    def _sign(self) -> None:
+    def sign(self) -> None:
+        """Sign the head, as the signer process does."""
         with self.yards.app.app_context():
             sign_once(self.yards.world.log_key, self.data_dir, beat=True)
 
-    def _export(self) -> None:
+    def export(self) -> None:
+        """Write the log as files."""
         with self.yards.app.app_context(), app_db.reading() as session:
             export_log(session, self.folder)
 
@@ -360,10 +363,10 @@ class Mortal:
 
     def goes_on(self, facts: list[dict[str, Any]]) -> None:
         """The client sends again what got no answer; all is signed and exported."""
-        for receipt in self._record(facts):
+        for receipt in self.record(facts):
             self.seen.acknowledge(receipt)
-        self._sign()
-        self._export()
+        self.sign()
+        self.export()
         with self.yards.world.reading() as session:
             size = get_head(session).size
             newest = session.get(CheckpointRow, size)
@@ -377,4 +380,4 @@ class Mortal:
         with self.yards.world.reading() as session:
             missing = 255 - get_head(session).size % 256
         if missing:
-            self._record([self.yards.sourced() for _ in range(missing)])
+            self.record([self.yards.sourced() for _ in range(missing)])

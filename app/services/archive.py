@@ -89,11 +89,19 @@ def policy_text(session: Session, policy: Policy | None = None) -> str:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole, and make it last."""
+    """Write a file whole, and make it last.
+
+    Raises:
+        OSError: It cannot be written; what stood there before still does.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)  # a full disk has no room for halves
+        raise

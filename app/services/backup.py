@@ -170,8 +170,11 @@ def _write_table(
     digest, count = hashlib.sha256(), 0
     info = zipfile.ZipInfo(f"{table.name}.jsonl", ZIP_DATE)
     info.compress_type = zipfile.ZIP_DEFLATED
-    with archive.open(info, "w", force_zip64=True) as stream:
-        result = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(wanted)
+    streamed = connection.execution_options(yield_per=ROWS_AT_A_TIME)
+    with (
+        archive.open(info, "w", force_zip64=True) as stream,
+        streamed.execute(wanted) as result,
+    ):
         for rows in result.partitions():
             lines = "".join(
                 json.dumps(
