@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from flask import current_app
@@ -17,15 +18,18 @@ from app.cli.shadow import FOLDER, Shadow, Verified, keep_verified, read_verifie
 from app.config import Settings
 from app.db import engine_of, open_engine, reading, session_makers
 from app.queries.log import find_checkpoint, get_head
-from app.queries.log_spans import find_roots
-from app.schema import upgrade
+from app.queries.log_spans import count_entries, find_roots
+from app.schema import trigger_faults, upgrade
 from app.schemas.facts import schema_fault
 from app.security import now
 from app.services.auditing import audit_committed
 from app.services.differences import Difference
+from app.services.errors import LogRolledBack
 from app.services.folding import fold_entries, iter_entries
 from app.services.genesis import get_trust_root
+from app.services.published import find_published
 from app.services.row_comparing import compare_tables
+from app.services.storage_check import check_storage, unreadable
 from app.services.verification import start_check, verify_committed
 from ledger import Frontier, LedgerError
 
@@ -59,10 +63,11 @@ def verify(
 ) -> None:
     """Check the whole log, and every business table against the fold of it.
 
-    Hashes, tiles, frontier, checkpoints and cosignatures; each entry's signature by
-    the key valid where it stands, its schema, its parents, what its signer had seen;
-    private values against their digests; every row against what the entries give;
-    every lot against what it was made of.
+    The database's own pages, indexes and triggers; hashes, tiles, frontier,
+    checkpoints and cosignatures, and the checkpoints that were published from here;
+    each entry's signature by the key valid where it stands, its schema, its parents,
+    what its signer had seen; private values against their digests; every row against
+    what the entries give; every lot against what it was made of.
 
     Exit status: 0 if everything agrees, 1 on any difference, 2 on a wrong option.
     """
@@ -79,6 +84,7 @@ def verify(
                     "root": check.root,
                     "signatures_from": check.signatures_from,
                     "differences": [asdict(one) for one in differences],
+                    "notes": check.notes,
                 },
                 ensure_ascii=False,
             )
@@ -90,6 +96,8 @@ def verify(
 
 
 def _print(differences: list[Difference], check: _Check) -> None:
+    for note in check.notes:
+        click.echo(note, err=True)
     for one in differences:
         place = [] if one.entry_index is None else [f"entry {one.entry_index}"]
         place.append(f"{one.table}.{one.field}" if one.field else one.table)
@@ -111,15 +119,17 @@ class _Check:
         self._data_dir = settings.data_dir
         self._url = engine_of(current_app).url
         self.size, self.root, self.signatures_from = 0, "", 0
+        self.notes: list[str] = []
         policy = settings.policy
         self._witnesses = {w.name: w.vkey for w in policy.witnesses} if policy else {}
 
     def hashes(self) -> list[Difference]:
         """Hashes, tiles and checkpoints."""
-        with reading() as session:
+        found: list[Difference] = []
+        with _readable("the log", found), reading() as session:
             self._measure(session)
             with self._bar(self.size, "Entries") as tell:
-                return verify_committed(
+                found += verify_committed(
                     self._url,
                     session,
                     tell,
@@ -127,50 +137,71 @@ class _Check:
                     hashes_only=True,
                     processes=self._processes,
                 )
+        return found
 
     def _measure(self, session: Session) -> None:
         head = get_head(session)
-        self.size = head.size
+        # A head that is damaged may say anything
+        self.size = min(head.size, count_entries(session.connection()))
         with suppress(LedgerError):  # of no possible edge there is no root to show
             self.root = Frontier.load(*head).root().hex()
 
     def everything(self, *, incremental: bool) -> list[Difference]:
-        """The log, the tables against its fold, and the material."""
-        differences: list[Difference] = []
-        with reading() as session:
+        """The store, the log, the tables against its fold, and the material."""
+        found: list[Difference] = []
+        if not incremental:
+            report = check_storage(engine_of(current_app), trigger_faults)
+            found += report.differences
+            self.notes += report.notes
+        verified: Verified | None = None
+        with _readable("the log", found), reading() as session:
             if not get_head(session).size:
-                return [Difference(None, "log_head", "size", "the log has no entry")]
+                empty = Difference(None, "log_head", "size", "the log has no entry")
+                return [*found, empty]
             self._measure(session)
-            before = read_verified(self._data_dir) if incremental else None
-            if before is not None:
-                differences += _still_there(session, before)
-            if before is not None and not differences:
-                self.signatures_from = before.size
-            # The fold looks at forms and schemas, while others look at signatures
-            with start_check(
-                self._url,
-                session,
-                witnesses=self._witnesses,
-                forms=False,
-                signatures_from=self.signatures_from,
-                processes=self._processes,
-            ) as finish:
-                folded = self._fold(session, anew=not incremental)
-                with self._bar(self.size, "Entries") as tell:
-                    differences += finish(tell)
-            differences += folded
-            newest = find_checkpoint(session)
-            genesis = get_trust_root(session).leaf_hash
-        with self._bar(self.size, "Material") as tell:
-            differences += audit_committed(
+            verified = self._log_and_tables(session, found, incremental=incremental)
+        with (
+            _readable("the material", found),
+            self._bar(self.size, "Material") as tell,
+        ):
+            found += audit_committed(
                 self._url, self.size, tell, processes=self._processes
             )
-        if not differences and newest is not None:
-            keep_verified(
-                self._data_dir,
-                Verified(genesis, newest.size, newest.root.hex(), now().isoformat()),
-            )
-        return differences
+        if not found and verified is not None:
+            keep_verified(self._data_dir, verified)
+        return found
+
+    def _log_and_tables(
+        self, session: Session, found: list[Difference], *, incremental: bool
+    ) -> Verified | None:
+        """Adds differences; gives what is verified if there are none."""
+        before = read_verified(self._data_dir) if incremental else None
+        if before is not None:
+            changed = _still_there(session, before)
+            found += changed
+            if not changed:
+                self.signatures_from = before.size
+        found += _published(session, self._data_dir)
+        # The fold looks at forms and schemas, while others look at signatures
+        with start_check(
+            self._url,
+            session,
+            witnesses=self._witnesses,
+            forms=False,
+            signatures_from=self.signatures_from,
+            processes=self._processes,
+        ) as finish:
+            folded: list[Difference] = []
+            with _readable("the tables", folded):
+                folded += self._fold(session, anew=not incremental)
+            with self._bar(self.size, "Entries") as tell:
+                found += finish(tell)
+        found += folded
+        newest = find_checkpoint(session)
+        if newest is None:
+            return None
+        genesis = get_trust_root(session).leaf_hash
+        return Verified(genesis, newest.size, newest.root.hex(), now().isoformat())
 
     def _fold(self, session: Session, *, anew: bool) -> list[Difference]:
         differences: list[Difference] = []
@@ -200,6 +231,31 @@ class _Check:
             length=length, label=f"{label:<8}", file=sys.stderr, hidden=self._hidden
         ) as bar:
             yield lambda done: bar.update(done - bar.pos)
+
+
+@contextmanager
+def _readable(what: str, found: list[Difference]) -> Iterator[None]:
+    """Take what a damaged database brings a check to for what it is: a difference.
+
+    Any error: a changed byte makes a number of a text, and no time of a time.
+    """
+    try:
+        yield
+    except Exception as error:
+        found.append(unreadable(what, error))
+
+
+def _published(session: Session, data_dir: Path) -> list[Difference]:
+    """Checkpoints that were published from here, and that this log does not contain."""
+    found = []
+    for one in find_published(data_dir, get_trust_root(session).log_vkey):
+        try:
+            one.check_against(session)
+        except LogRolledBack as error:
+            found.append(
+                Difference(None, "checkpoint", "root", str(error), row=str(one.size))
+            )
+    return found
 
 
 def _still_there(session: Session, before: Verified) -> list[Difference]:

@@ -86,6 +86,16 @@ def _instant(value: object) -> str:
     return f"{date}T{time.removesuffix('.000000')}Z"
 
 
+def count_entries(connection: Connection) -> int:
+    """How many entries there are, by the last of them; the head may say otherwise."""
+    last = connection.scalar(
+        select(LogEntryRow.entry_index)
+        .order_by(LogEntryRow.entry_index.desc())
+        .limit(1)
+    )
+    return 0 if last is None else last + 1
+
+
 def read_tile_roots(
     connection: Connection, level: int, start: int, stop: int
 ) -> dict[int, bytes]:

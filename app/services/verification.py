@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.queries.log import TILE_WIDTH, Head, get_head
 from app.queries.log_spans import (
+    count_entries,
     find_checkpoint_sizes_beyond,
     last_checkpoint_size,
     read_surplus_tiles,
@@ -65,7 +66,8 @@ def verify_log(
         return [Difference(None, "log_head", "size", "the log has no entry")]
     trust, differences = read_trust(session, head.size, witnesses, check_data)
     connection = session.connection()
-    reports = (check_span(connection, trust, *span) for span in spans_of(head.size))
+    spans = spans_of(head.size, connection)
+    reports = (check_span(connection, trust, *span) for span in spans)
     differences += join_spans(connection, head, reports, progress)
     return differences
 
@@ -129,7 +131,7 @@ def start_check(
     trust = replace(trust, forms=forms)
     tasks = [
         (start, stop, hashes_only or stop <= signatures_from)
-        for start, stop in spans_of(head.size)
+        for start, stop in spans_of(head.size, session.connection())
     ]
     count = min(processes or os.cpu_count() or 1, len(tasks) // SPANS_A_PROCESS)
     with ExitStack() as stack:
@@ -176,8 +178,9 @@ def _check_here(task: tuple[int, int, bool]) -> SpanReport:
         return check_span(connection, trust, start, stop, hashes_only=light)
 
 
-def spans_of(size: int) -> list[tuple[int, int]]:
-    """The stretches that a log of this size is checked in."""
+def spans_of(size: int, connection: Connection) -> list[tuple[int, int]]:
+    """The stretches that a log of this size is checked in, as far as it goes."""
+    size = min(size, count_entries(connection))
     return [(start, min(start + SPAN, size)) for start in range(0, size, SPAN)]
 
 
