@@ -7,7 +7,7 @@ as fast as the first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from app.models import (
     OrganisationRow,
     TransferOutcomeRow,
     TransferRow,
+    VoidingRow,
     entry_of,
     row_id,
 )
@@ -32,6 +33,7 @@ from app.queries.errors import NotFound
 from app.queries.evidence import chunks
 from app.queries.facts import EntryView, Reader, get_entry_view
 from app.queries.lot_pages import entries_about
+from ledger import parse_entry
 
 MOST_ORGANISATIONS = 20
 MOST_CITING_TRIED = 200
@@ -149,10 +151,45 @@ def search_entries(
     found = _find(session, reader, question, limit + 1, before, after)
     more = len(found) > limit
     indexes = sorted(found[:limit], reverse=True)
-    views = [get_entry_view(session, reader, index) for index in indexes]
+    views = _views(session, indexes)
     if after is not None:
         return EntryPage(views, older=True, newer=more)
     return EntryPage(views, older=more, newer=before is not None)
+
+
+def _views(session: Session, indexes: Sequence[int]) -> list[EntryView]:
+    """Entries of a list, without what is private about them."""
+    notes = {
+        row.entry_index: row
+        for row in session.execute(
+            select(
+                LogEntryRow.entry_index, LogEntryRow.leaf_hash, LogEntryRow.note
+            ).where(LogEntryRow.entry_index.in_(indexes))
+        )
+    }
+    voided = {
+        row.voided_index: entry_of(row.id)
+        for row in session.execute(
+            select(VoidingRow.voided_index, VoidingRow.id).where(
+                VoidingRow.voided_index.in_(indexes)
+            )
+        )
+    }
+    found = []
+    for index in indexes:
+        entry = parse_entry(notes[index].note)
+        found.append(
+            EntryView(
+                entry_index=index,
+                leaf_hash=notes[index].leaf_hash.hex(),
+                signers=tuple(line.name for line in entry.signatures),
+                fact=entry.fact,
+                voided_by=voided.get(index),
+                private={},
+                note=entry.note.decode(),
+            )
+        )
+    return found
 
 
 def count_found(session: Session, reader: Reader, question: EntryQuestion) -> int:
@@ -338,3 +375,17 @@ def find_entry_of_fact(session: Session, org: str, fact_id: str) -> int | None:
             LogEntryRow.org == org, LogEntryRow.fact_id == fact_id
         )
     )
+
+
+def lots_behind(session: Session, codes: Iterable[str]) -> dict[str, str]:
+    """The lot behind each transfer and claim, by codes."""
+    wanted = sorted(set(codes))
+    found: dict[str, str] = {}
+    for table in (TransferRow, ClaimRow):
+        rows = session.execute(
+            select(table.code, LotRow.code)
+            .join(LotRow, LotRow.id == table.lot_id)
+            .where(table.code.in_(wanted))
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return found

@@ -11,7 +11,7 @@ from flask_babel import get_locale, gettext
 from sqlalchemy.orm import Session
 
 from app.models import FacilityRow, OrganisationRow
-from app.queries.explorer import find_entry_of_fact
+from app.queries.explorer import find_entry_of_fact, lots_behind
 from app.queries.facts import EntryView
 from app.queries.registers import facilities_by_code, organisations_by_code
 from app.services.facts import parse_at
@@ -74,12 +74,14 @@ class References:
         organisations: Named in the fact, by code.
         facilities: Named in the fact, by code.
         facts: Index of the entry behind each fact id that is named.
+        lots: Code of the lot behind each transfer and claim that is named.
         opens: Pages of lots, runs, transfers and claims are open to the reader.
     """
 
     organisations: Mapping[str, OrganisationRow] = field(default_factory=dict)
     facilities: Mapping[str, FacilityRow] = field(default_factory=dict)
     facts: Mapping[str, int] = field(default_factory=dict)
+    lots: Mapping[str, str] = field(default_factory=dict)
     opens: bool = False
 
 
@@ -101,6 +103,7 @@ def references_of(session: Session, view: EntryView, *, opens: bool) -> Referenc
         ),
         facilities_by_code(session, _texts(places)),
         facts,
+        lots_behind(session, _texts([data.get("transfer"), data.get("claim")])),
         opens,
     )
 
@@ -140,6 +143,11 @@ class Sheet:
         if href is None and pages == "lots":
             href = f"/ledger/search?lot={code}"
         return Part(grouped(code), href, mono=True)
+
+    def lot_behind(self, code: str) -> Part | None:
+        """The lot that a transfer moves or a claim is about."""
+        lot = self.references.lots.get(code)
+        return None if lot is None else self.thing(lot, "lots")
 
     def facility(self, code: str) -> Part:
         """A facility by its name."""

@@ -137,7 +137,7 @@ def _key(sheet: Sheet, data: Data) -> None:
         gettext("Next key"),
         digest(following)
         if following
-        else Part(gettext("none is committed to: the key cannot be replaced")),
+        else Part(gettext("none is committed to: it can be revoked, not rotated")),
     )
     if "proof" in data:
         sheet.add(gettext("Proof of possession"), Part(data["proof"], mono=True))
@@ -304,12 +304,14 @@ def _dispatched(sheet: Sheet, data: Data) -> None:
 
 def _accepted(sheet: Sheet, data: Data) -> None:
     sheet.add(gettext("Transfer"), sheet.thing(data["transfer"], "transfers"))
+    sheet.add(gettext("Lot"), sheet.lot_behind(data["transfer"]))
     _weighing(sheet, data["weighing"])
     sheet.add(gettext("Reason"), text(data.get("reason")))
 
 
 def _refused(sheet: Sheet, data: Data) -> None:
     sheet.add(gettext("Transfer"), sheet.thing(data["transfer"], "transfers"))
+    sheet.add(gettext("Lot"), sheet.lot_behind(data["transfer"]))
     sheet.add(gettext("Reason"), text(data["reason"]))
 
 
@@ -355,12 +357,14 @@ def _claim(sheet: Sheet, data: Data) -> None:
 
 def _withdrawn(sheet: Sheet, data: Data) -> None:
     sheet.add(gettext("Claim"), sheet.thing(data["claim"], "claims"))
+    sheet.add(gettext("Lot"), sheet.lot_behind(data["claim"]))
     sheet.add(gettext("Reason"), text(data["reason"]))
 
 
 def _label(sheet: Sheet, data: Data) -> None:
     if data.get("claim"):
         sheet.add(gettext("Claim"), sheet.thing(data["claim"], "claims"))
+        sheet.add(gettext("Lot"), sheet.lot_behind(data["claim"]))
     if data.get("lot"):
         sheet.add(gettext("Lot"), sheet.thing(data["lot"], "lots"))
     sheet.add(gettext("Labels"), Part(str(len(data["codes_sha256"]))))

@@ -6,6 +6,7 @@ Whoever may not read an entry sees its place, its hash and its proof, and why no
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -33,6 +34,7 @@ from app.queries.explorer import (
     find_organisations,
     find_stub,
     list_citing,
+    lots_behind,
     search_entries,
 )
 from app.queries.facts import EntryView, Reader, get_entry_view
@@ -205,7 +207,7 @@ def search() -> str | Response | tuple[str, int]:
             page = search_entries(
                 session, reader, question, limit=PAGE, before=before, after=after
             )
-            rows = _rows(session, page.entries)
+            rows = _rows(session, page.entries, question.lot)
             count = count_found(session, reader, question)
             if page.entries:
                 older = page.entries[-1].entry_index if page.older else None
@@ -223,7 +225,7 @@ def search() -> str | Response | tuple[str, int]:
         older=older,
         newer=newer,
         asked={name: request.args.get(name, "").strip()[:100] for name in ASKED},
-        narrows=any(request.args.get(name, "").strip() for name in ASKED),
+        narrows=[name for name in ASKED if request.args.get(name, "").strip()],
         types=FACT_TYPES,
         faults=faults,
         asks=asks,
@@ -271,7 +273,16 @@ def _code_or_name(typed: str) -> str:
         return typed
 
 
-def _rows(session: Session, views: list[EntryView]) -> list[Row]:
+def _rows(session: Session, views: list[EntryView], lot: str | None) -> list[Row]:
+    behind = lots_behind(
+        session,
+        [
+            data[name]
+            for data in (view.fact["data"] for view in views)
+            for name in ("transfer", "claim")
+            if name in data
+        ],
+    )
     people = organisations_by_code(session, [view.fact["org"] for view in views])
     keys = keys_by_name(session, {name for view in views for name in view.signers})
     return [
@@ -279,7 +290,7 @@ def _rows(session: Session, views: list[EntryView]) -> list[Row]:
             view,
             sentence(view),
             people.get(view.fact["org"]),
-            lots_of(view.fact["data"]),
+            lots_of(view.fact["data"], behind, lot),
             tuple(dict.fromkeys(_holder(keys.get(name)) for name in view.signers)),
         )
         for view in views
@@ -290,11 +301,26 @@ def _holder(key: SigningKeyRow | None) -> str:
     return "operator" if key is None else key.held_by
 
 
-def lots_of(data: dict[str, Any]) -> tuple[str, ...]:
-    """Codes of the lots that a fact names, those that it made first."""
+def lots_of(
+    data: Mapping[str, Any], behind: Mapping[str, str], asked: str | None = None
+) -> tuple[str, ...]:
+    """Codes of the lots that a fact is about: the one asked for, then those it made.
+
+    Args:
+        data: Of the fact.
+        behind: Lots behind the transfers and claims that it may name.
+        asked: The lot that the reader looks for.
+    """
     named = [data["lot"]] if data.get("lot") else []
     for side in ("outputs", "inputs"):
         named += [one["lot"] for one in data.get(side, ())]
+    named += [
+        behind[data[name]]
+        for name in ("transfer", "claim")
+        if name in data and data[name] in behind
+    ]
+    if asked in named:
+        named.insert(0, asked)
     return tuple(dict.fromkeys(named))
 
 
