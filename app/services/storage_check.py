@@ -87,17 +87,34 @@ def unreadable(what: str, error: Exception) -> Difference:
 
 
 def _check_sqlite(connection: Connection) -> Iterator[Difference]:
-    rows = connection.exec_driver_sql(f"PRAGMA integrity_check({MOST})").scalars()
-    messages = [line for row in rows for line in str(row).splitlines()]
-    if messages == ["ok"]:
+    schema = text("SELECT rootpage, tbl_name FROM sqlite_master WHERE rootpage > 0")
+    named = {int(page): str(name) for page, name in connection.execute(schema)}
+    try:
+        messages = _integrity(connection, str(MOST))
+    except DBAPIError as whole:
+        # Damage that ends the check: table by table it is found where it lies
+        found = list(_check_each(connection, sorted(set(named.values()))))
+        yield from found or [unreadable("the database", whole)]
         return
-    rows_of_schema = connection.execute(
-        text("SELECT rootpage, tbl_name FROM sqlite_master WHERE rootpage > 0")
-    )
-    named = {int(page): str(name) for page, name in rows_of_schema}
     for message in messages:
-        if message.strip("* ") != "in database main":
-            yield Difference(None, _place_of(message, named), "", message)
+        yield Difference(None, _place_of(message, named), "", message)
+
+
+def _check_each(connection: Connection, tables: list[str]) -> Iterator[Difference]:
+    for table in tables:
+        try:
+            messages = _integrity(connection, f'"{table}"')
+        except DBAPIError as error:
+            messages = [str(error.orig)]
+        for message in messages:
+            yield Difference(None, table, "", message)
+
+
+def _integrity(connection: Connection, what: str) -> list[str]:
+    """What SQLite finds wrong with the whole file, or with one table of it."""
+    rows = connection.exec_driver_sql(f"PRAGMA integrity_check({what})").scalars()
+    lines = [line for row in rows for line in str(row).splitlines()]
+    return [one for one in lines if one not in ("ok", "*** in database main ***")]
 
 
 def _place_of(message: str, named: dict[int, str]) -> str:
