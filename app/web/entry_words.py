@@ -88,7 +88,8 @@ def _sentence(kind: str, data: dict[str, Any], lot: str | None) -> Any:  # noqa:
         case "organisation.registered" | "facility.registered":
             return str(data.get("name_zh") or data.get("name_en") or data["code"])
         case "key.registered" | "key.rotated":
-            return str(data["vkey"]).partition("+")[0]
+            name = str(data["vkey"]).partition("+")[0]
+            return gettext("Key %(n)s", n=name.rpartition("/")[2])
         case "log.genesis":
             return str(data["origin"])
     return str(data.get("reason", ""))

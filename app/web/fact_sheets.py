@@ -27,7 +27,7 @@ from app.web.labels import FORMAT_NAMES
 from app.web.names import role_name
 from app.web.numbers import THIN, grouped, mass
 from app.web.trace_pictures import name_of_province
-from app.web.verdict_texts import MODELS
+from app.web.verdict_texts import HELD_BY, MODELS
 from app.web.words import word
 from ledger import LedgerError, Verifier
 
@@ -46,6 +46,26 @@ SCHEMES = {
     "vaa": _l("VAA code"),
     "handle": _l("Handle"),
     "other": _l("other name"),
+}
+PRIVATE_NAMES = {
+    "address": _l("Address"),
+    "certificate_number": _l("Certificate number"),
+    "contact": _l("Contact"),
+    "contract": _l("Contract"),
+    "coordinates": _l("Coordinates"),
+    "customer": _l("Customer"),
+    "declaration_number": _l("Declaration number"),
+    "driver": _l("Driver"),
+    "invoice": _l("Invoice"),
+    "legal_name": _l("Legal name"),
+    "note": _l("Note"),
+    "operator": _l("Operator"),
+    "price": _l("Price"),
+    "recipe": _l("Recipe"),
+    "supplier": _l("Supplier"),
+    "ticket": _l("Weighing ticket"),
+    "vehicle": _l("Vehicle"),
+    "waybill": _l("Waybill"),
 }
 HOLDERS = {
     "organisation": _l("the organisation itself"),
@@ -69,6 +89,16 @@ def fact_sheet(view: EntryView, references: References) -> Sheet:
 def holder_name(held_by: str) -> str:
     """Who keeps a key, in the language of the page."""
     return str(HOLDERS.get(held_by, held_by))
+
+
+def private_name(name: str) -> str:
+    """What a confidential field is called, in the language of the page."""
+    return str(PRIVATE_NAMES.get(name, name))
+
+
+def holder_phrase(held_by: str) -> str:
+    """That somebody keeps a key, in the language of the page."""
+    return str(HELD_BY.get(held_by, held_by))
 
 
 def _genesis(sheet: Sheet, data: Data) -> None:
@@ -178,8 +208,8 @@ def _sourced(sheet: Sheet, data: Data) -> None:
     _weighing(sheet, data["weighing"])
     sheet.add(gettext("Facility"), sheet.facility(data["facility"]))
     sheet.add(gettext("Source"), Part(word(data["source"], "source")))
-    sheet.add(gettext("Origin"), *_origin(data["origin_class"]))
-    sheet.add(gettext("Metal"), text(data["metal"]))
+    sheet.add(gettext("Origin class"), *_origin(data["origin_class"]))
+    sheet.add(gettext("Kind of metal"), text(data["metal"]))
     content = data.get("content_ppm")
     basis = word(data["content_basis"], "content_basis")
     sheet.add(

@@ -37,7 +37,7 @@ from app.services.witness_standing import standings
 from app.web.entry_names import parse_entry_name
 from app.web.entry_words import type_name
 from app.web.fact_details import zoned
-from app.web.fact_sheets import holder_name
+from app.web.fact_sheets import holder_name, holder_phrase, private_name
 from app.web.lists import asked_key
 from app.web.numbers import THIN, instant
 from app.web.witness_words import STANDING_WORDS, STATE_TONES, STATE_WORDS
@@ -45,7 +45,7 @@ from labels.codes import BadCode, parse_code
 from ledger import Verifier
 
 bp = APIBlueprint("ledger", __name__, enable_openapi=False)
-CHECKPOINTS = 20
+CHECKPOINTS = 10
 MOST_TYPED = 400
 
 
@@ -56,6 +56,8 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(zoned)
     app.add_template_filter(count_of, "counted")
     app.add_template_filter(holder_name)
+    app.add_template_filter(holder_phrase)
+    app.add_template_filter(private_name)
     app.register_blueprint(bp)
 
 
