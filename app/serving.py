@@ -27,6 +27,7 @@ from app.cli.database import read_log_key
 from app.collector import calm_collector
 from app.config import Settings
 from app.db import engine_of, reading, transaction
+from app.logs import configure
 from app.operation import SHARED_FOLDER
 from app.queries.witnesses import WitnessState
 from app.schema import check_schema
@@ -140,6 +141,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn carries no typ
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
+        configure()
         return create_app(self._settings)
 
 
@@ -153,6 +155,7 @@ def run_signer(parent: int) -> None:
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     settings = Settings.from_env()
     app = create_app(settings)
+    configure()
     with app.app_context():
         key = read_log_key(settings.data_dir)
         with leadership(app, settings.data_dir, stop):
@@ -287,6 +290,7 @@ def run_importer(parent: int) -> None:
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     calm_collector()
     app = create_app(Settings.from_env())
+    configure()
     with app.app_context():
         while not stop.is_set() and os.getppid() == parent:
             try:

@@ -8,6 +8,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from app.cli.tampering import tamper
 from app.config import Settings
 from app.schemas.entries import check_fact
 from app.security import doors, keyring, now
@@ -25,6 +26,7 @@ from app.services.demonstration import (
 from labels.codes import format_code
 
 cli = AppGroup("demo", help="A demonstration with invented companies.")
+cli.add_command(tamper)
 SHOWN = {
     VALID: "a claim that holds (有效)",
     WITHDRAWN: "a claim that was withdrawn (已撤销)",

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from app.models import CheckpointRow, LogTileRow, SignerRow
 from app.queries.log import TILE_WIDTH, DatabaseTiles, find_checkpoint, get_head
 from app.queries.witnesses import WitnessState, find_contradicting
-from app.services.errors import LogRolledBack
+from app.services.errors import LogChanged, LogRolledBack
 from ledger import (
     HASH_SIZE,
     Checkpoint,
     Frontier,
     Signer,
     prove_consistency,
+    root_from_tiles,
     root_of,
     sign_checkpoint,
     verify_consistency,
@@ -75,6 +76,35 @@ def sign_head(
         ],
     )
     return checkpoint
+
+
+def check_signed(session: Session) -> None:
+    """Insist that the newest root that was signed is that of the stored hashes.
+
+    Cost: O(log size) tiles. What it cannot see, ``remelt ledger verify`` does.
+
+    Raises:
+        LogChanged: It is not.
+        LogRolledBack: Entries under it are missing.
+    """
+    signed = find_checkpoint(session)
+    if signed is None:
+        return
+    head = get_head(session)
+    if head.size < signed.size:
+        raise LogRolledBack(
+            "the log holds {size} entries, but a checkpoint over {signed_size} "
+            "was signed: an old copy was restored",
+            size=head.size,
+            signed_size=signed.size,
+        )
+    root = root_from_tiles(DatabaseTiles(session), signed.size)
+    if root != signed.root:
+        raise LogChanged(
+            "the entries do not give the root that was signed over {size} of them: "
+            "what stood in the log was changed",
+            size=signed.size,
+        )
 
 
 def check_witnesses(session: Session) -> None:

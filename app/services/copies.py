@@ -13,7 +13,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from app.services.errors import LogRolledBack, ServiceError
+from app.services.checkpoints import check_signed
+from app.services.errors import LogChanged, LogRolledBack, ServiceError
 from app.services.log_fetching import LogClient
 from app.services.published import Published, find_published
 from ledger import LedgerError, Verifier, open_checkpoint
@@ -22,6 +23,10 @@ ADVICE = (
     "nothing is signed, so that the log does not fork. Take the missing entries back "
     "with 'remelt ledger recover --from DIR' (an export, or what 'remelt mirror' "
     "wrote), then start again"
+)
+CHANGED = (
+    "nothing is signed on top of it. 'remelt ledger verify' names each difference; put "
+    "a backup back, and take what came after it with 'remelt ledger recover'"
 )
 
 
@@ -60,8 +65,10 @@ def compare_copies(
         Every copy that was asked; those that did not answer say why.
 
     Raises:
-        LogRolledBack: A copy is ahead, or has another root; with what to do.
+        LogRolledBack: A copy is ahead, or has another root.
+        LogChanged: The entries do not give what was signed of them.
     """
+    check_signed(session)
     states = []
     for one in find_published(data_dir, log_vkey):
         one.check_against(session)
@@ -95,4 +102,5 @@ def _read_copy(
 
 def advice_for(error: LogRolledBack) -> str:
     """The reason, and what the operator does now."""
-    return f"{error}: {ADVICE}"
+    advice = CHANGED if isinstance(error, LogChanged) else ADVICE
+    return f"{error}: {advice}"

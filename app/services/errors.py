@@ -109,3 +109,8 @@ def positioned(position: int) -> Iterator[None]:
 
 class LogRolledBack(ServiceError):
     """The log no longer extends what was signed: an old copy was restored."""
+
+
+
+class LogChanged(LogRolledBack):
+    """What was signed is not what the entries give: the past was changed."""

@@ -21,8 +21,8 @@ from app.models import CheckpointRow, LogEntryRow, LogHeadRow, SealedKeyRow
 from app.queries.log import get_head
 from app.schema import upgrade
 from app.services.archive import export_log
-from app.services.copies import compare_copies
-from app.services.errors import LogRolledBack
+from app.services.copies import advice_for, compare_copies
+from app.services.errors import LogChanged, LogRolledBack
 from app.services.folding import fold_entries, iter_entries
 from app.services.published import keep_published
 from app.services.verification import verify_log
@@ -282,6 +282,29 @@ def test_a_log_shorter_than_what_was_published_here_signs_nothing(
 
     with world.reading() as session, pytest.raises(LogRolledBack, match="old copy"):
         compare_copies(session, tmp_path, world.log_key.vkey, [])
+
+
+def test_nothing_is_signed_over_entries_that_were_changed(
+    world: World, tmp_path: Path
+) -> None:
+    make_yard(world)
+    world.checkpoint()
+    with world.engine.connect() as connection:
+        if world.engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        else:
+            connection.exec_driver_sql("DROP TRIGGER log_entry_refuses_update")
+        connection.execute(
+            update(LogEntryRow)
+            .where(LogEntryRow.entry_index == 1)
+            .values(leaf_hash=bytes(32))
+        )
+        connection.commit()
+
+    with world.reading() as session, pytest.raises(LogChanged) as refused:
+        compare_copies(session, tmp_path, world.log_key.vkey, [])
+
+    assert "ledger verify" in advice_for(refused.value)
 
 
 def test_the_clock_may_go_back_a_day(world: World) -> None:

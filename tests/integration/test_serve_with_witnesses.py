@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -148,6 +149,10 @@ def test_a_log_is_witnessed_and_refuses_to_sign_once_its_witness_is_ahead(
                     time.sleep(0.1)
 
     assert "witness w2 has cosigned 99 entries" in errors.read_text()
+    lines = [one for one in errors.read_text().splitlines() if one.startswith("{")]
+    told = [json.loads(one) for one in lines]
+    assert "refuses to sign" in {one["event"] for one in told}
+    assert "answered" in {one["event"] for one in told}, "requests are noted"
     # Not even by hand; what went before is served on
     told = installation.run("ledger", "witnesses", status=1)
     assert "ahead" in told
