@@ -39,7 +39,7 @@ class LogEntryRow(Base):
         UniqueConstraint("org", "fact_id"),
         UniqueConstraint("leaf_hash"),
         Index("ix_log_entry_type_entry_index", "type", "entry_index"),
-        Index("ix_log_entry_org_entry_index", "org", "entry_index"),
+        Index("ix_log_entry_org_entry_index", "org", "entry_index", "type"),
         Index("ix_log_entry_at_entry_index", "at", "entry_index"),
         FACT,
     )

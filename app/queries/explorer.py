@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Select, and_, func, or_, select, union
@@ -129,32 +130,122 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def search_entries(
-    session: Session,
-    reader: Reader,
-    question: EntryQuestion,
-    *,
-    limit: int,
-    before: int | None = None,
-    after: int | None = None,
-) -> EntryPage:
-    """A page of entries, the newest first.
+class EntrySearch:
+    """One question about the entries that somebody may read.
 
     Args:
         session: One consistent view.
         reader: Who asks.
         question: What for.
-        limit: Most entries on the page.
-        before: Only those in front of this index, the nearest first.
-        after: Only those behind it, the nearest first; not together with ``before``.
     """
-    found = _find(session, reader, question, limit + 1, before, after)
-    more = len(found) > limit
-    indexes = sorted(found[:limit], reverse=True)
-    views = _views(session, indexes)
-    if after is not None:
-        return EntryPage(views, older=True, newer=more)
-    return EntryPage(views, older=more, newer=before is not None)
+
+    def __init__(
+        self, session: Session, reader: Reader, question: EntryQuestion
+    ) -> None:
+        self._session, self._reader, self._question = session, reader, question
+
+    def page(
+        self, *, limit: int, before: int | None = None, after: int | None = None
+    ) -> EntryPage:
+        """A page of entries, the newest first.
+
+        Args:
+            limit: Most entries on the page.
+            before: Only those in front of this index, the nearest first.
+            after: Only those behind it, the nearest first; not with ``before``.
+        """
+        found = self._find(limit + 1, before, after)
+        more = len(found) > limit
+        views = _views(self._session, sorted(found[:limit], reverse=True))
+        if after is not None:
+            return EntryPage(views, older=True, newer=more)
+        return EntryPage(views, older=more, newer=before is not None)
+
+    def count(self, page: EntryPage) -> int:
+        """How many there are; counted to ``MOST_COUNTED`` + 1 and no further.
+
+        Args:
+            page: One of the search: where it is all there is, it is counted.
+        """
+        if not page.older and not page.newer:
+            return len(page.entries)
+        if self._reader.everything and not self._question.narrows:
+            newest = self._session.scalar(select(func.max(LogEntryRow.entry_index)))
+            return 0 if newest is None else newest + 1
+        return len(self._find(MOST_COUNTED + 1, None, None))
+
+    @cached_property
+    def _stretch(self) -> tuple[int, int | None] | None:
+        """Where in the log the days lie that are asked for; None: nowhere.
+
+        First index, and the one behind the last. Facts are logged about when they
+        happen, so that days narrow what is looked through.
+        """
+        question, times = self._question, _times(self._question)
+        # A sum: of a bare column, databases walk the log from its end to find the least
+        index = LogEntryRow.entry_index + 0
+        first, end = 0, None
+        if question.since is not None and self._is_later(question.since):
+            low = self._session.scalar(select(func.min(index)).where(*times))
+            if low is None:
+                return None
+            first = low
+        if question.until is not None:
+            high = self._session.scalar(select(func.max(index)).where(*times))
+            if high is None:
+                return None
+            end = high + 1
+        return first, end
+
+    def _is_later(self, since: datetime) -> bool:
+        """Whether something happened before a moment."""
+        earliest = self._session.scalar(select(func.min(LogEntryRow.at)))
+        return earliest is not None and earliest < since
+
+    def _find(self, limit: int, before: int | None, after: int | None) -> list[int]:
+        """Indexes, newest first; with ``after``, oldest first."""
+        if self._stretch is None:
+            return []
+        first, end = self._stretch
+        if after is not None:
+            first = max(first, after + 1)
+        if before is not None:
+            end = before if end is None else min(end, before)
+        if end is not None and end <= first:
+            return []
+        conditions = _conditions(self._question, first, end)
+        rising = after is not None
+        if self._question.lot is not None:
+            return self._about_lot(self._question.lot, conditions, limit, rising)
+        index = LogEntryRow.entry_index
+        order = index if rising else index.desc()
+        pieces = [
+            one.where(*conditions).order_by(order).limit(limit)
+            for one in _sources(self._reader, self._question)
+        ]
+        if not pieces:
+            return []
+        if len(pieces) == 1:
+            return list(self._session.scalars(pieces[0]))
+        # Each piece walks its own index from the right end, and stops after a page
+        column = (
+            union(*(select(one.subquery()) for one in pieces)).subquery().c.entry_index
+        )
+        whole = select(column).order_by(column if rising else column.desc())
+        return list(self._session.scalars(whole.limit(limit)))
+
+    def _about_lot(
+        self, code: str, conditions: Sequence[Any], limit: int, rising: bool
+    ) -> list[int]:
+        key = self._session.scalar(select(LotRow.id).where(LotRow.code == code))
+        if key is None:
+            return []
+        found: set[int] = set()
+        for chunk in chunks(sorted(entries_about(self._session, [key]))):
+            for source in _sources(self._reader, self._question):
+                wanted = source.where(LogEntryRow.entry_index.in_(chunk), *conditions)
+                found.update(self._session.scalars(wanted))
+        return sorted(found, reverse=not rising)[:limit]
 
 
 def _views(session: Session, indexes: Sequence[int]) -> list[EntryView]:
@@ -192,71 +283,6 @@ def _views(session: Session, indexes: Sequence[int]) -> list[EntryView]:
     return found
 
 
-def count_found(session: Session, reader: Reader, question: EntryQuestion) -> int:
-    """How many entries there are; counted to ``MOST_COUNTED`` + 1 and no further."""
-    if reader.everything and not question.narrows:
-        newest = session.scalar(select(func.max(LogEntryRow.entry_index)))
-        return 0 if newest is None else newest + 1
-    return len(_find(session, reader, question, MOST_COUNTED + 1, None, None))
-
-
-def _find(
-    session: Session,
-    reader: Reader,
-    question: EntryQuestion,
-    limit: int,
-    before: int | None,
-    after: int | None,
-) -> list[int]:
-    """Indexes, newest first; with ``after``, oldest first."""
-    rising = after is not None
-    bounds = _bounds(session, question, before, after)
-    if bounds is None:
-        return []
-    order = LogEntryRow.entry_index if rising else LogEntryRow.entry_index.desc()
-    conditions = _conditions(question, bounds)
-    if question.lot is not None:
-        return _about_lot(session, reader, question.lot, conditions, limit, rising)
-    pieces = [
-        one.where(*conditions).order_by(order).limit(limit)
-        for one in _sources(reader, question)
-    ]
-    if len(pieces) == 1:
-        return list(session.scalars(pieces[0]))
-    if not pieces:
-        return []
-    # Each piece walks its own index from the right end, and stops after a page
-    both = union(*(select(one.subquery()) for one in pieces)).subquery()
-    column = both.c.entry_index
-    return list(
-        session.scalars(
-            select(column).order_by(column if rising else column.desc()).limit(limit)
-        )
-    )
-
-
-def _bounds(
-    session: Session, question: EntryQuestion, before: int | None, after: int | None
-) -> tuple[int, int | None] | None:
-    """First index, and the one behind the last; None where nothing can lie between.
-
-    Facts are logged about when they happen: their time narrows the stretch of the log
-    that is looked through.
-    """
-    first, end = 0 if after is None else after + 1, before
-    if question.since is not None or question.until is not None:
-        row = session.execute(
-            select(
-                func.min(LogEntryRow.entry_index), func.max(LogEntryRow.entry_index)
-            ).where(*_times(question))
-        ).one()
-        if row[0] is None:
-            return None
-        first = max(first, row[0])
-        end = row[1] + 1 if end is None else min(end, row[1] + 1)
-    return None if end is not None and end <= first else (first, end)
-
-
 def _times(question: EntryQuestion) -> list[Any]:
     found = []
     if question.since is not None:
@@ -266,10 +292,10 @@ def _times(question: EntryQuestion) -> list[Any]:
     return found
 
 
-def _conditions(question: EntryQuestion, bounds: tuple[int, int | None]) -> list[Any]:
-    found = [LogEntryRow.entry_index >= bounds[0], *_times(question)]
-    if bounds[1] is not None:
-        found.append(LogEntryRow.entry_index < bounds[1])
+def _conditions(question: EntryQuestion, first: int, end: int | None) -> list[Any]:
+    found = [LogEntryRow.entry_index >= first, *_times(question)]
+    if end is not None:
+        found.append(LogEntryRow.entry_index < end)
     if question.fact_type is not None:
         found.append(LogEntryRow.type == question.fact_type)
     return found
@@ -298,25 +324,6 @@ def _sources(reader: Reader, question: EntryQuestion) -> list[Select[int]]:
     elif codes:
         found.append(concerned.where(org.in_(codes)))
     return found
-
-
-def _about_lot(
-    session: Session,
-    reader: Reader,
-    code: str,
-    conditions: Sequence[Any],
-    limit: int,
-    rising: bool,
-) -> list[int]:
-    key = session.scalar(select(LotRow.id).where(LotRow.code == code))
-    if key is None:
-        return []
-    found: list[int] = []
-    for chunk in chunks(sorted(entries_about(session, [key]))):
-        for source in _sources(reader, EntryQuestion()):
-            wanted = source.where(LogEntryRow.entry_index.in_(chunk), *conditions)
-            found += session.scalars(wanted)
-    return sorted(set(found), reverse=not rising)[:limit]
 
 
 def list_citing(session: Session, reader: Reader, entry: EntryView) -> list[EntryView]:

@@ -29,13 +29,12 @@ from app.queries.errors import NotFound
 from app.queries.explorer import (
     MOST_COUNTED,
     EntryQuestion,
-    count_found,
+    EntrySearch,
     find_erasures,
     find_organisations,
     find_stub,
     list_citing,
     lots_behind,
-    search_entries,
 )
 from app.queries.facts import EntryView, Reader, get_entry_view
 from app.queries.log import find_checkpoint, get_head
@@ -204,11 +203,10 @@ def search() -> str | Response | tuple[str, int]:
         if not faults:
             if after is not None:
                 before = None
-            page = search_entries(
-                session, reader, question, limit=PAGE, before=before, after=after
-            )
+            asked = EntrySearch(session, reader, question)
+            page = asked.page(limit=PAGE, before=before, after=after)
             rows = _rows(session, page.entries, question.lot)
-            count = count_found(session, reader, question)
+            count = asked.count(page)
             if page.entries:
                 older = page.entries[-1].entry_index if page.older else None
                 newer = page.entries[0].entry_index if page.newer else None

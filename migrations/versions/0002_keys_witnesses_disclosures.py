@@ -57,7 +57,7 @@ def upgrade() -> None:
     )
     _create_disclosure_tables()
     op.create_index(
-        "ix_log_entry_org_entry_index", "log_entry", ["org", "entry_index"]
+        "ix_log_entry_org_entry_index", "log_entry", ["org", "entry_index", "type"]
     )
     op.create_index("ix_log_entry_at_entry_index", "log_entry", ["at", "entry_index"])
     with op.batch_alter_table("disclosure") as table:
