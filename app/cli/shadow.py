@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from app.db import open_engine, session_makers
@@ -62,6 +63,36 @@ def _begins_with(session: Session, head: Head) -> bool:
     return root_at(session, head.size) == Frontier.load(*head).root()
 
 
+def _compare_schemas(found: Connection, ours: Connection) -> Iterator[Difference]:
+    """Tables, indexes and triggers of SQLite as the migrations have written them.
+
+    PostgreSQL keeps no text of them: there, triggers are looked at and rows compared.
+    """
+    if found.dialect.name != "sqlite":
+        return
+    is_now, expected = _schema_of(found), _schema_of(ours)
+    for key in sorted(is_now.keys() | expected.keys()):
+        kind, name = key
+        # An index or a table that the operator has added changes nothing; a trigger may
+        if key not in expected and kind != "trigger":
+            continue
+        if is_now.get(key) != expected.get(key):
+            said = is_now.get(key, "nothing")
+            yield Difference(
+                None, name, kind, f"is not as the migrations have made it: {said}"
+            )
+
+
+def _schema_of(connection: Connection) -> dict[tuple[str, str], str]:
+    rows = connection.execute(
+        text("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    )
+    return {
+        (str(kind), str(name)): f"on {table}: {sql or 'of a constraint'}"
+        for kind, name, table, sql in rows
+    }
+
+
 class Shadow:
     """The business tables as the entries give them, in an SQLite file."""
 
@@ -108,9 +139,12 @@ class Shadow:
         )
 
     def compare(self, session: Session) -> list[Difference]:
-        """Every row of the database in use against ours."""
+        """Schema and every row of the database in use against ours."""
         with self._readers() as ours:
-            return list(compare_tables(session.connection(), ours.connection()))
+            return [
+                *_compare_schemas(session.connection(), ours.connection()),
+                *compare_tables(session.connection(), ours.connection()),
+            ]
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:

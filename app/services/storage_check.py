@@ -72,7 +72,8 @@ def check_storage(engine: Engine, check_triggers: TriggerCheck) -> StorageReport
                 Difference(None, PLACE, "trigger", fault)
                 for fault in check_triggers(connection)
             ]
-    except DBAPIError as error:
+    except Exception as error:
+        # Not the driver's errors alone: it cannot even spell some of its messages
         found.append(unreadable("the database", error))
     return StorageReport(tuple(found), tuple(notes))
 
