@@ -237,14 +237,14 @@ class _Check:
 
 
 def iter_key_entries(
-    archive: Archive, size: int
+    archive: Archive, size: int, start: int = 0
 ) -> Iterator[tuple[str, RawEntry, Entry]]:
     """(file, bytes, entry) of each fact about organisations and keys, in log order.
 
-    Nothing is verified. What cannot be read is passed over: ``check_archive`` reports
-    it.
+    Those from ``start`` to before ``size``. Nothing is verified. What cannot be read is
+    passed over: ``check_archive`` reports it.
     """
-    for index in range(-(-size // TILE_WIDTH)):
+    for index in range(start // TILE_WIDTH, -(-size // TILE_WIDTH)):
         base = index * TILE_WIDTH
         width = min(TILE_WIDTH, size - base)
         try:
@@ -257,7 +257,7 @@ def iter_key_entries(
         for raw in split_bundle(path, data, base, width, whole=False):
             if isinstance(raw, Fault):
                 break
-            if raw.index and not _KEY_FACT.search(raw.note):
+            if raw.index < start or (raw.index and not _KEY_FACT.search(raw.note)):
                 continue
             try:
                 entry = parse_entry(raw.note)

@@ -48,13 +48,15 @@ class CheckingPool:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def check_bundles(self, count: int, each: int) -> Iterator[tuple[int, list[Fault]]]:
-        """(bundles done, faults of the last few) over bundles 0 to before ``count``."""
-        ranges = [(at, min(at + each, count)) for at in range(0, count, each)]
+    def check_bundles(
+        self, count: int, each: int, first: int = 0
+    ) -> Iterator[tuple[int, list[Fault]]]:
+        """(bundles done, faults of the last few) from a first to before ``count``."""
+        ranges = [(at, min(at + each, count)) for at in range(first, count, each)]
         if self._alone is not None:
             alone = self._alone
-            for first, stop in ranges:
-                yield stop, alone.check(first, stop)
+            for start, stop in ranges:
+                yield stop, alone.check(start, stop)
             return
         answers = self._spread(archive_entries.check_bundles, ranges)
         for (_, stop), faults in zip(ranges, answers, strict=True):
