@@ -40,6 +40,9 @@ def parse_entry_name(typed: str) -> int | bytes:
     text = BLANK.sub("", unicodedata.normalize("NFKC", typed))
     if (address := ADDRESS.search(text)) is not None:
         text = address[1]
+    # Before prefixes: what a hash in base64 begins with can look like one
+    if BASE64.fullmatch(text) and not HEXADECIMAL.fullmatch(text):
+        return _from_base64(text)
     text = PREFIX.sub("", text)
     if GROUPED.fullmatch(text):
         text = re.sub("[:-]", "", text)
@@ -58,8 +61,6 @@ def parse_entry_name(typed: str) -> int | bytes:
             count=len(text),
             expected=HASH_DIGITS,
         )
-    if BASE64.fullmatch(text):
-        return _from_base64(text)
     raise refuse(
         "text",
         "found {text}, expected the index of an entry, or a leaf hash: 64 hexadecimal "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _l
 
 from app.queries.facts import EntryView
@@ -78,7 +78,9 @@ def _sentence(kind: str, data: dict[str, Any], lot: str | None) -> Any:  # noqa:
                 mass=mass(data["claimed_g"]),
             )
         case "label.issued":
-            return gettext("%(n)s labels", n=len(data["codes_sha256"]))
+            return ngettext(
+                "%(num)s label", "%(num)s labels", len(data["codes_sha256"])
+            )
         case "lot.assayed":
             return gettext(
                 "%(laboratory)s, %(method)s",

@@ -113,12 +113,13 @@ def _texts(values: Iterable[object]) -> list[str]:
 
 
 class Sheet:
-    """Collects the lines and tables of one fact."""
+    """Collects the lines and tables of one fact, and the lots that they name."""
 
     def __init__(self, references: References) -> None:
         self.references = references
         self.lines: list[Line] = []
         self.tables: list[Flows] = []
+        self.lots: list[str] = []
 
     def add(self, label: str, *parts: Part | None) -> None:
         """A line, where at least one of its parts is there."""
@@ -140,6 +141,8 @@ class Sheet:
     def thing(self, code: str, pages: str) -> Part:
         """A lot, run, transfer or claim by its code."""
         href = f"/{pages}/{code}" if self.references.opens else None
+        if pages == "lots":
+            self.lots.append(code)
         if href is None and pages == "lots":
             href = f"/ledger/search?lot={code}"
         return Part(grouped(code), href, mono=True)

@@ -126,6 +126,7 @@ def _shown(session: Session, actor: Actor | None, view: EntryView) -> dict[str, 
         actor.may("read-lot", "own") or actor.may("read-lot", "other")
     )
     parents = entries_of_leaves(session, view.fact["parents"])
+    searches = may_search(actor)
     sheet = fact_sheet(view, references_of(session, view, opens=opens))
     return {
         "entry": view,
@@ -144,6 +145,7 @@ def _shown(session: Session, actor: Actor | None, view: EntryView) -> dict[str, 
         "erasures": find_erasures(session, view.entry_index),
         "reads_keys_of": reader.organisation_code,
         "reads_all": reader.everything,
+        "about": next(iter(sheet.lots), None) if searches else None,
         "seen_matches": _seen_matches(session, view),
         "json": json.dumps(view.fact, ensure_ascii=False, indent=2, sort_keys=True),
         "may_take_back": may_take_back(actor, view),

@@ -14,15 +14,26 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, select, text
 
+from app import create_app
+from app.config import Settings
 from app.data import read_csv
-from app.models import EntryPartyRow, LogEntryRow, LotRow, OrganisationRow
+from app.models import (
+    CheckpointRow,
+    EntryPartyRow,
+    LogEntryRow,
+    LotRow,
+    OrganisationRow,
+)
 from app.services.facts import FACT_TYPES
+from app.services.witness_rounds import ask_all
+from app.services.witness_standing import standings
 from app.web.numbers import grouped
 from labels.codes import format_code
 from ledger import parse_checkpoint_text, split_note
 from tests.every_type import CANARY, OWNER, every_type
 from tests.labelled import PROFILE, SMELTER, YARD
 from tests.people import add_person, close, make_app, sign_in
+from tests.witnesses import at, desk_of, honest, policy_of, witness_key
 from tests.world import World
 
 STRANGE = (
@@ -644,3 +655,66 @@ def test_a_search_walks_an_index_and_sorts_nothing(world: World, index: str) -> 
 
 def _is_sqlite(world: World) -> bool:
     return world.engine.dialect.name == "sqlite"
+
+
+def test_witnesses_are_shown_with_what_they_weigh_and_last_said(
+    world: World, tmp_path: Path
+) -> None:
+    every_type(world)
+    world.checkpoint()
+    with honest(tmp_path, 1, world) as one, honest(tmp_path, 2, world) as two:
+        policy = policy_of(world, *at(one, two), quorum=1)
+        ask_all(desk_of(world, policy))
+    world.register("later")
+    world.checkpoint()
+    ask_all(desk_of(world, policy))
+    app = create_app(
+        Settings(
+            database_url=world.engine.url.render_as_string(hide_password=False),
+            data_dir=tmp_path,
+            secret_key="k" * 32,
+            key_encryption_key=bytes(range(32)),
+            policy=policy,
+        )
+    )
+    visitor = app.test_client()
+    with world.reading() as session:
+        newest, first = session.scalars(
+            select(CheckpointRow.size).order_by(CheckpointRow.size.desc())
+        ).all()
+
+    front = visitor.get("/ledger?lang=en").text
+    pages = [
+        visitor.get(f"/ledger/checkpoints/{size}?lang=en").text
+        for size in (first, newest)
+    ]
+    entries = [
+        visitor.get(f"/ledger/entries/{index}?lang=en").text
+        for index in (1, newest - 1)
+    ]
+
+    table = front.split("Newest checkpoints")[1].split("</table>")[0]
+    assert table.count('class="mark ok"') == 2
+    assert f'href="/ledger/checkpoints/{first}">{first}</a></dd>' in front
+    assert front.count("counts, others can stand in") == 2
+    assert front.count("did not answer") == 2
+    assert "at least 1 of them has cosigned" in front
+    assert "the quorum of the policy has cosigned it" in pages[0]
+    assert pages[0].count('class="mark ok"') == 2
+    assert "the quorum of the policy has not cosigned it" in pages[1]
+    state = entries[0].split("<dt>State</dt>")[1].split("</dd>")[0]
+    assert ">witnessed</span>" in state
+    assert "the witnesses have not come to it yet" in entries[1]
+    close(app)
+
+
+@pytest.mark.parametrize(
+    ("quorum", "words"), [(0, "optional"), (2, "required")], ids=["none", "both"]
+)
+def test_a_policy_says_whether_a_witness_is_needed(
+    world: World, quorum: int, words: str
+) -> None:
+    keys = [(witness_key(n), f"http://127.0.0.1:9/{n}") for n in (1, 2)]
+    policy = policy_of(world, *keys, quorum=quorum)
+
+    assert set(standings(policy).values()) == {words}
