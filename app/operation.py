@@ -72,10 +72,16 @@ class Health:
     @property
     def well(self) -> bool:
         """Whether all is signed, or somebody is about to sign it."""
-        signing = (
-            self.signer_age_s is not None and self.signer_age_s < STALE.total_seconds()
-        )
-        return signing or self.checkpoint_size == self.log_size
+        return self.signing or self.checkpoint_size == self.log_size
+
+    @property
+    def signing(self) -> bool:
+        """Whether the signer has looked of late.
+
+        One that looked in the future has not: the clock went back, and it is dead.
+        """
+        age = self.signer_age_s
+        return age is not None and abs(age) < STALE.total_seconds()
 
 
 class Figures:
@@ -219,8 +225,7 @@ def healthz() -> tuple[Response, int]:
         "witnessed_size": health.witnessed_size,
         "signer_lag_entries": health.lag,
         "signer_age_s": health.signer_age_s,
-        "signer_alive": health.signer_age_s is not None
-        and health.signer_age_s < STALE.total_seconds(),
+        "signer_alive": health.signing,
     }
     return jsonify(found), 200 if health.well else 503
 
