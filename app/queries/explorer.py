@@ -7,7 +7,7 @@ as fast as the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -174,6 +174,33 @@ class EntrySearch:
             return 0 if newest is None else newest + 1
         return len(self._find(MOST_COUNTED + 1, None, None))
 
+    def batches(self, size: int) -> Iterator[list[EntryView]]:
+        """All of them, so many at a time, the newest first."""
+        before: int | None = None
+        while True:
+            page = self.page(limit=size, before=before)
+            yield page.entries
+            if not page.older:
+                return
+            before = page.entries[-1].entry_index
+
+    def exact_count(self) -> int:
+        """How many there are, all counted."""
+        if self._stretch is None:
+            return 0
+        conditions = _conditions(self._question, *self._stretch)
+        if self._question.lot is not None:
+            lot = self._question.lot
+            return len(self._about_lot(lot, conditions, None, rising=False))
+        pieces = [
+            one.where(*conditions) for one in _sources(self._reader, self._question)
+        ]
+        if not pieces:
+            return 0
+        whole = pieces[0] if len(pieces) == 1 else union(*pieces)
+        counted = select(func.count()).select_from(whole.subquery())
+        return self._session.scalar(counted) or 0
+
     @cached_property
     def _stretch(self) -> tuple[int, int | None] | None:
         """Where in the log the days lie that are asked for; None: nowhere.
@@ -235,7 +262,7 @@ class EntrySearch:
         return list(self._session.scalars(whole.limit(limit)))
 
     def _about_lot(
-        self, code: str, conditions: Sequence[Any], limit: int, rising: bool
+        self, code: str, conditions: Sequence[Any], limit: int | None, rising: bool
     ) -> list[int]:
         key = self._session.scalar(select(LotRow.id).where(LotRow.code == code))
         if key is None:

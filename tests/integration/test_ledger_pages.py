@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import csv
 import html
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -490,7 +492,7 @@ def test_the_search_narrows_by_the_day_on_which_something_happened(site: Site) -
 def test_pages_of_a_search_meet_without_gap_or_double(
     site: Site, org: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.web.ledger_entries.PAGE", 7)
+    monkeypatch.setattr("app.web.ledger_search.PAGE", 7)
     client = site.person("recycler" if org else "auditor", org)
 
     page = client.get("/ledger/search").text
@@ -718,3 +720,27 @@ def test_a_policy_says_whether_a_witness_is_needed(
     policy = policy_of(world, *keys, quorum=quorum)
 
     assert set(standings(policy).values()) == {words}
+
+
+@pytest.mark.parametrize("question", ["", "&type=lot.sourced", f"&lot={PROFILE}"])
+def test_all_that_is_found_can_be_taken_away(
+    site: Site, question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.ledger_search.ROWS_A_READ", 7)
+    for client in (site.person("auditor"), site.person("recycler", SMELTER)):
+        answer = client.get(f"/ledger/search?format=csv&lang=en{question}")
+
+        rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
+        assert answer.mimetype == "text/csv"
+        listed = [int(row[0]) for row in rows[1:] if row and row[0].isdecimal()]
+        assert listed == whole(client, f"/ledger/search?lang=en{question}")
+    assert site.visitor.get("/ledger/search?format=csv").status_code == 302
+
+
+def test_nothing_is_taken_away_for_a_question_that_makes_no_sense(site: Site) -> None:
+    client = site.person("auditor")
+
+    answer = client.get("/ledger/search?format=csv&lot=abc&lang=en")
+
+    assert answer.status_code == 422
+    assert "expected the code of a lot" in answer.text
