@@ -26,11 +26,15 @@ from app.cli.ledger import cli
 from app.config import Settings
 from app.db import engine_of, open_engine
 from app.models import CheckpointRow, TableKind, tables_of
+from app.queries.log import find_checkpoint
+from app.services.genesis import get_trust_root
 from app.services.published import keep_published
 from app.services.tokens import make_token
+from ledger import LedgerError, Signer, load_bundle, verify_bundle
 from tests.golden import golden
 from tests.golden_world import CHAIN_FACTS, post, set_up
 from tests.people import add_person, close, make_app
+from tests.small_log import GENESIS, POLICY, claim_bundle
 from tests.world import World
 
 SEED = 20261123
@@ -57,11 +61,13 @@ class Sound:
         folder: With ``remelt.db`` and perhaps ``remelt.db-wal``.
         var: The data directory, with the checkpoint that was published.
         rows: Of every table.
+        log_key: Signs the log.
     """
 
     folder: Path
     var: Path
     rows: Rows
+    log_key: Signer
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +111,7 @@ def sound(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Sound:
         keep_published(folder / "var", newest.first().note)  # type: ignore[union-attr]
     engine.dispose()
     shutil.copy(str(engine.url.database), folder / "remelt.db")
-    return Sound(folder, folder / "var", rows_of(folder / "remelt.db"))
+    return Sound(folder, folder / "var", rows_of(folder / "remelt.db"), world.log_key)
 
 
 def rows_of(path: Path) -> Rows:
@@ -222,3 +228,79 @@ def test_two_thousand_changed_bytes_are_told_or_change_nothing(
     told = flip(sound, tmp_path, random.Random(SEED + 1 + part), AT_ONCE)
 
     assert told >= AT_ONCE // 4
+
+
+@pytest.fixture(scope="module")
+def with_log(sound: Sound, tmp_path_factory: pytest.TempPathFactory) -> Sound:
+    """The same while it is in use: the newest commits stand in the write-ahead log."""
+    folder = tmp_path_factory.mktemp("with-log") / "copy"
+    shutil.copytree(sound.folder, folder)
+    live = folder.with_name("live")
+    shutil.copytree(sound.folder, live)
+    engine = open_engine(f"sqlite:///{live}/remelt.db")
+    world = World(engine)
+    with world.reading() as session:
+        world.root = get_trust_root(session)
+    world.log_key = sound.log_key
+    world.register("in the write-ahead log")
+    world.checkpoint()
+    with world.reading() as session:
+        newest = find_checkpoint(session)
+        assert newest is not None
+        keep_published(folder / "var", newest.note)
+    # While a connection is open: the last one to go would write all into the file
+    for name in ("remelt.db", "remelt.db-wal"):
+        shutil.copy(live / name, folder / name)
+    engine.dispose()
+    read = folder.with_name("read")
+    shutil.copytree(folder, read)
+    return Sound(folder, folder / "var", rows_of(read / "remelt.db"), sound.log_key)
+
+
+def test_a_changed_byte_of_the_write_ahead_log_is_told_or_changes_nothing(
+    with_log: Sound, tmp_path: Path
+) -> None:
+    """SQLite passes over a torn log in silence: what was published tells the loss."""
+    rng = random.Random(SEED)
+    size = (with_log.folder / "remelt.db-wal").stat().st_size
+    told = 0
+    for at in (30, 40, size // 2, *(rng.randrange(size) for _ in range(5))):
+        told += check_flip(with_log, tmp_path / "hurt", "remelt.db-wal", at, 4)
+
+    assert told >= 4
+
+
+BUNDLES = {
+    kind: json.dumps(claim_bundle(kind), ensure_ascii=False).encode()
+    for kind in ("public", "full")
+}
+
+
+def is_refused(data: bytes) -> bool:
+    try:
+        return not verify_bundle(load_bundle(data), POLICY, genesis=GENESIS).passed
+    except LedgerError:
+        return True
+
+
+def check_bundle_bytes(kind: str, step: int) -> None:
+    """A changed byte is refused, or the document says what it said: white space."""
+    data = BUNDLES[kind]
+    assert not is_refused(data)
+    for at in range(0, len(data), step):
+        hurt = bytearray(data)
+        hurt[at] ^= 1 << (at % 8)
+        if not is_refused(bytes(hurt)):
+            assert data[at] in b" \n", (kind, at)
+            assert json.loads(hurt) == json.loads(data), (kind, at)
+
+
+@pytest.mark.parametrize("kind", BUNDLES)
+def test_a_changed_byte_of_a_bundle_is_refused(kind: str) -> None:
+    check_bundle_bytes(kind, step=17)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", BUNDLES)
+def test_every_changed_byte_of_a_bundle_is_refused(kind: str) -> None:
+    check_bundle_bytes(kind, step=1)

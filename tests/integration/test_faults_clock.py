@@ -45,10 +45,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     Every module took the function by its name; each gets the clock in its place.
     """
     clock, real = Clock(), security.now
-    for name, module in list(sys.modules.items()):
-        if name.startswith("app") and getattr(module, "now", None) is real:
-            monkeypatch.setattr(module, "now", clock)
-    assert serving.now is clock
+    took = [
+        name
+        for name, module in list(sys.modules.items())
+        if name.startswith("app") and getattr(module, "now", None) is real
+    ]
+    for name in took:
+        monkeypatch.setattr(sys.modules[name], "now", clock)
+    assert {"app.serving", "app.operation", "app.api.entries"} <= set(took)
     return clock
 
 
