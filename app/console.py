@@ -109,6 +109,7 @@ for command in (
     lots.cli,
     mirror.cli,
     monitor.cli,
+    monitor.cli,
     organisations.cli,
     serve,
     sign.cli,

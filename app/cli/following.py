@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import click
 
 from app.services.archive import write_file
+from app.services.errors import ServiceError
+from app.services.log_fetching import InsecureToken, LogClient
+from app.services.mirroring import Progress
 from app.services.policy_files import PinnedPolicy, read_pinned
 from ledger import LedgerError
 from ledger.fork import ForkEvidence, format_fork
@@ -57,3 +61,28 @@ def evidence_file(folder: Path, evidence: ForkEvidence) -> Path:
     if not path.exists():
         write_file(path, text.encode())
     return path
+
+
+def open_log(url: str, token: str | None) -> LogClient:
+    """A client of the log at an address.
+
+    Raises:
+        BadParameter: It is none.
+        UsageError: The token would travel in the open.
+    """
+    try:
+        return LogClient(url, token=token)
+    except InsecureToken as error:
+        raise click.UsageError(str(error)) from None
+    except ServiceError as error:
+        raise click.BadParameter(str(error), param_hint="URL") from None
+
+
+def show_progress(*, hidden: bool) -> Progress:
+    """Shows how far an update is, to a person only."""
+
+    def show(done: int, of: int) -> None:
+        if not hidden and of and sys.stderr.isatty():
+            click.echo(f"\r{done} of {of} files", nl=done == of, err=True)
+
+    return show

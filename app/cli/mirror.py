@@ -13,16 +13,17 @@ from app.cli.following import (
     UNREACHABLE,
     check_token,
     evidence_file,
+    open_log,
     read_policy_option,
     say,
+    show_progress,
 )
 from app.services.errors import ServiceError
-from app.services.log_fetching import InsecureToken, LogClient, LogUnreachable
+from app.services.log_fetching import LogClient, LogUnreachable
 from app.services.mirroring import (
     Busy,
     Forked,
     MirrorResult,
-    Progress,
     QuorumMissing,
     Settled,
     settle_policy,
@@ -76,7 +77,7 @@ def cli(
     call; 3 if nobody answers, or not enough witnesses have signed yet.
     """
     given = read_policy_option(policy_file)
-    client = _open(url, check_token(token))
+    client = open_log(url, check_token(token))
     try:
         while True:
             status = _run_once(client, folder, given, hashes_only, as_json, quiet)
@@ -88,15 +89,6 @@ def cli(
         sys.exit(0)
     finally:
         client.close()
-
-
-def _open(url: str, token: str | None) -> LogClient:
-    try:
-        return LogClient(url, token=token)
-    except InsecureToken as error:
-        raise click.UsageError(str(error)) from None
-    except ServiceError as error:
-        raise click.BadParameter(str(error), param_hint="URL") from None
 
 
 def _run_once(
@@ -115,7 +107,7 @@ def _run_once(
             folder,
             settled,
             with_entries=False if hashes_only else None,
-            progress=_progress(quiet or as_json),
+            progress=show_progress(hidden=quiet or as_json),
         )
     except Forked as error:
         path = evidence_file(folder, error.evidence)
@@ -129,14 +121,6 @@ def _run_once(
         return 1
     _tell(result, settled, as_json)
     return 0
-
-
-def _progress(hidden: bool) -> Progress:
-    def show(done: int, of: int) -> None:
-        if not hidden and of and sys.stderr.isatty():
-            click.echo(f"\r{done} of {of} files", nl=done == of, err=True)
-
-    return show
 
 
 def _tell_failure(error: ServiceError, as_json: bool, **more: str) -> None:

@@ -1,20 +1,15 @@
-"""``remelt monitor``: follow a log, and say when something is wrong with it."""
+"""``remelt monitor``: follow a log for those whom it concerns; no database needed."""
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -22,18 +17,18 @@ from app.cli.following import (
     UNREACHABLE,
     check_token,
     evidence_file,
+    open_log,
     read_policy_option,
     say,
+    show_progress,
 )
 from app.cli.verify_files import default_processes
 from app.services.errors import ServiceError
-from app.services.expectations import read_expectations
-from app.services.log_fetching import InsecureToken, LogClient
+from app.services.expectations import BadExpectations, read_expectations
 from app.services.mirroring import settle_policy
 from app.services.monitor_entries import Alarm
-from app.services.monitor_peers import Peer
-from app.services.monitoring import COPY, Look, Monitor
-from app.services.policy_files import PinnedPolicy
+from app.services.monitor_peers import Kind, Peer
+from app.services.monitoring import Look, Monitor, Watching
 
 COMMAND_TIMEOUT_S = 60
 
@@ -41,11 +36,20 @@ COMMAND_TIMEOUT_S = 60
 @click.command("monitor")
 @click.argument("url")
 @click.option(
-    "--dir",
+    "--state",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="For the verified copy and how far it was checked; without it, a folder here "
-    "that is named after the host.",
+    default=Path("remelt-monitor"),
+    show_default=True,
+    help="Folder of its own: a verified copy of the log, how far it was checked, and "
+    "evidence.",
+)
+@click.option("--once", is_flag=True, help="Look once, for a timer.")
+@click.option(
+    "--every",
+    type=click.IntRange(1, 86_400),
+    metavar="SECONDS",
+    help="Look again, with this pause, until told to stop.",
 )
 @click.option(
     "--policy",
@@ -61,25 +65,39 @@ COMMAND_TIMEOUT_S = 60
 )
 @click.option(
     "--expect",
+    "expect_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML file with the keys, and perhaps the journal, of your organisations.",
+    help="TOML: what owners of keys expect in the log under their names; read at every "
+    "look.",
 )
-@click.option("--mirror", "mirrors", multiple=True, help="Address of a mirror.")
+@click.option(
+    "--mirror", "mirrors", multiple=True, metavar="URL", help="A copy to compare with."
+)
 @click.option(
     "--witness",
     "witnesses",
     multiple=True,
-    help="Address of a witness, besides those that the policy gives an address of.",
+    metavar="URL",
+    help="A witness whose monitoring path to compare with.",
 )
 @click.option(
-    "--every",
-    type=click.IntRange(1, 86_400),
-    metavar="SECONDS",
-    help="Look again, with this pause, until told to stop; without it, once.",
+    "--grace",
+    type=click.IntRange(0, 10_080),
+    default=10,
+    show_default=True,
+    metavar="MINUTES",
+    help="How long witnesses may be behind, or others ahead, before it is an alarm.",
+)
+@click.option(
+    "--quiet-after",
+    type=click.IntRange(1, 525_600),
+    metavar="MINUTES",
+    help="An alarm when there is no new checkpoint for so long.",
 )
 @click.option(
     "--alarm-command",
-    help="Run for each new alarm, without a shell; gets it as JSON on its input.",
+    help="Run on each new alarm, as words and without a shell; gets it as JSON on its "
+    "standard input.",
 )
 @click.option(
     "--processes",
@@ -88,200 +106,185 @@ COMMAND_TIMEOUT_S = 60
     help="How many to spread signatures over; as many as there are cores.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line a look.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
 def cli(
     url: str,
-    folder: Path | None,
-    policy_file: Path | None,
-    token: str | None,
-    expect: Path | None,
-    mirrors: tuple[str, ...],
-    witnesses: tuple[str, ...],
+    *,
+    once: bool,
     every: int | None,
     alarm_command: str | None,
-    processes: int,
     as_json: bool,
+    **others: Any,  # noqa: ANN401 - each as its option says
 ) -> None:
-    """Follow the log at URL: check all that is new in it, and raise an alarm.
+    """Follow the log at URL, and raise an alarm on what should not be.
 
-    A look copies what is new, checks that the log has only grown, and every new entry
-    with its signatures; asks mirrors and witnesses what they have seen; and holds the
-    entries of your organisations against what you expect. Two histories leave a file
-    that anybody verifies with "remelt verify".
+    Checks that every new checkpoint extends what was seen before; that every new entry
+    has its hash in the tree, a signature of a key valid at its place, and a place in
+    the history of keys; what owners of keys expect; what mirrors and witnesses have
+    seen. Two histories are written as evidence, fork-….json, which "remelt verify"
+    checks for anybody.
 
-    Exit status: 0 if nothing is wrong; 1 after an alarm; 2 on a wrong call; 3 if
+    Exit status: 0 if all is well; 1 if there is an alarm; 2 on a wrong call; 3 if
     something could not be looked at.
     """
-    given = read_policy_option(policy_file)
-    command = _read_command(alarm_command)
-    checked = check_token(token)
-    try:
-        expectations = [] if expect is None else read_expectations(expect)
-    except ServiceError as error:
-        raise click.BadParameter(str(error), param_hint="--expect") from None
-    folder = folder or Path(_folder_name(url))
-    with ExitStack() as stack:
-        client = _open(stack, url, checked)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        peers = [Peer(_open(stack, one, None), False) for one in mirrors]
-        peers += [Peer(_open(stack, one, None), True) for one in witnesses]
-        peers += _policy_witnesses(stack, client, folder, given, witnesses)
-        try:
-            monitor = Monitor(
-                client,
-                folder,
-                given=given,
-                peers=peers,
-                expectations=expectations,
-                processes=processes,
-            )
-        except ServiceError as error:
-            raise click.ClickException(str(error)) from None
-        status = _follow(monitor, _Teller(folder, command, as_json), every)
-    sys.exit(status)
-
-
-def _follow(monitor: Monitor, teller: _Teller, every: int | None) -> int:
-    """Look once, or again and again; gives the exit status."""
+    if once == (every is not None):
+        raise click.UsageError("say --once or --every SECONDS")
+    command = _words(alarm_command)
+    monitor = _make_monitor(url, quiet=others.pop("quiet") or as_json, **others)
     worst = 0
     try:
         while True:
-            look = monitor.look(datetime.now(UTC))
-            teller.tell(look)
-            monitor.keep()
-            if look.alarms:
-                worst = 1
-            elif (look.troubles or teller.failed) and worst == 0:
-                worst = UNREACHABLE
+            status = _look_once(monitor, others["folder"], command, as_json)
             if every is None:
-                return worst
+                sys.exit(status)
+            worst = 1 if 1 in (worst, status) else max(worst, status)
             time.sleep(every)
     except KeyboardInterrupt:
-        return 1 if worst == 1 else 0
+        sys.exit(worst)
+    finally:
+        monitor.close()
 
 
-@dataclass(slots=True)
-class _Teller:
-    """Tells alarms, each once, to the person and to the command.
-
-    Attributes:
-        folder: For evidence.
-        command: Run for each alarm; empty for none.
-        as_json: Print one JSON line a look.
-        failed: The command did not do its work.
-    """
-
-    folder: Path
-    command: Sequence[str]
-    as_json: bool
-    failed: bool = False
-    _told: set[tuple[str, str]] = field(default_factory=set)
-    _noted: set[str] = field(default_factory=set)
-
-    def tell(self, look: Look) -> None:
-        """Tell what is new in a look."""
-        alarms = [self._describe(one) for one in self._new(look)]
-        for one in alarms:
-            self._run(one)
-        if self.as_json:
-            told = {
-                "passed": not look.alarms and not look.troubles,
-                "size": look.size,
-                "checked": look.checked,
-                "alarms": alarms,
-                "troubles": look.troubles,
-                "notes": look.notes,
-                "on_trust": look.on_trust,
-            }
-            click.echo(json.dumps(told, ensure_ascii=False))
-            return
-        for one in alarms:
-            click.echo(f"ALARM ({one['kind']}): {one['message']}")
-            if "evidence" in one:
-                click.echo(f"  evidence: {one['evidence']}")
-        for text in look.troubles:
-            say(f"trouble: {text}")
-        notes = list(look.notes)
-        if look.on_trust:
-            notes.append(
-                "you named no policy, and the log's own was taken on trust: compare it "
-                "with what the operator gives in writing"
-            )
-        for text in notes:
-            if text not in self._noted:
-                self._noted.add(text)
-                say(f"note: {text}")
-        say(f"{look.size} entries, {look.checked} checked, {len(look.alarms)} alarms")
-
-    def _new(self, look: Look) -> Iterator[Alarm]:
-        for one in look.alarms:
-            if (one.kind, one.message) not in self._told:
-                self._told.add((one.kind, one.message))
-                yield one
-
-    def _describe(self, alarm: Alarm) -> dict[str, Any]:
-        told: dict[str, Any] = {"kind": alarm.kind, "message": alarm.message}
-        if alarm.entry_index is not None:
-            told["entry_index"] = alarm.entry_index
-        if alarm.evidence is not None:
-            told["evidence"] = str(evidence_file(self.folder, alarm.evidence))
-        return told
-
-    def _run(self, alarm: dict[str, Any]) -> None:
-        if not self.command:
-            return
-        try:
-            done = subprocess.run(  # noqa: S603 - the person's own command
-                self.command,
-                input=json.dumps(alarm, ensure_ascii=False) + "\n",
-                text=True,
-                timeout=COMMAND_TIMEOUT_S,
-                check=False,
-            )
-            reason = "" if not done.returncode else f"exit status {done.returncode}"
-        except (OSError, subprocess.SubprocessError) as error:
-            reason = str(error)
-        if reason:
-            self.failed = True
-            say(f"trouble: the alarm command {self.command[0]}: {reason}")
-
-
-def _open(stack: ExitStack, url: str, token: str | None) -> LogClient:
+def _words(command: str | None) -> list[str]:
     try:
-        return stack.enter_context(closing(LogClient(url, token=token)))
-    except InsecureToken as error:
-        raise click.UsageError(str(error)) from None
-    except ServiceError as error:
-        raise click.BadParameter(str(error), param_hint="URL") from None
-
-
-def _policy_witnesses(
-    stack: ExitStack,
-    client: LogClient,
-    folder: Path,
-    given: PinnedPolicy | None,
-    named: Sequence[str],
-) -> list[Peer]:
-    """Witnesses that the policy gives an address of; none where nobody answers."""
-    try:
-        pinned = settle_policy(client, folder / COPY, given).pinned
-    except ServiceError:
-        return []  # the look says what is wrong
-    known = {one.rstrip("/") for one in named}
-    urls = dict.fromkeys(
-        one.url.rstrip("/") for one in pinned.policy.witnesses if one.url
-    )
-    return [Peer(_open(stack, one, None), True) for one in urls if one not in known]
-
-
-def _read_command(text: str | None) -> list[str]:
-    try:
-        words = shlex.split(text or "")
+        words = shlex.split(command or "")
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--alarm-command") from None
-    if text is not None and not words:
+    if command is not None and not words:
         raise click.BadParameter("names no program", param_hint="--alarm-command")
     return words
 
 
-def _folder_name(url: str) -> str:
-    return "monitor-" + re.sub(r"[^0-9A-Za-z.-]+", "-", urlsplit(url).netloc or "log")
+def _make_monitor(
+    url: str,
+    *,
+    folder: Path,
+    policy_file: Path | None,
+    token: str | None,
+    expect_file: Path | None,
+    mirrors: tuple[str, ...],
+    witnesses: tuple[str, ...],
+    grace: int,
+    quiet_after: int | None,
+    processes: int,
+    quiet: bool,
+) -> Monitor:
+    given = read_policy_option(policy_file)
+    peers = [Peer(open_log(one, None), Kind.MIRROR) for one in mirrors]
+    peers += [Peer(open_log(one, None), Kind.WITNESS) for one in witnesses]
+    if expect_file is not None:
+        try:
+            read_expectations(expect_file)
+        except BadExpectations as error:
+            raise click.BadParameter(str(error), param_hint="--expect") from None
+    after = None if quiet_after is None else timedelta(minutes=quiet_after)
+    watching = Watching(
+        peers=peers,
+        expectations=lambda: read_expectations(expect_file) if expect_file else (),
+        grace=timedelta(minutes=grace),
+        quiet_after=after,
+        processes=processes,
+    )
+    client = open_log(url, check_token(token))
+    try:
+        return Monitor(
+            client,
+            folder,
+            settle=lambda client, copy: settle_policy(client, copy, given),
+            watching=watching,
+            progress=show_progress(hidden=quiet),
+        )
+    except ServiceError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _look_once(
+    monitor: Monitor, folder: Path, command: list[str], as_json: bool
+) -> int:
+    """Look once; gives the exit status."""
+    found = monitor.look(datetime.now(UTC))
+    alarms = [_describe(one, folder, one in found.new_alarms) for one in found.alarms]
+    failed = _run_command(command, alarms)
+    if failed is None:
+        monitor.keep(found)
+    else:
+        found.troubles.append(failed)  # and the alarms are told again
+    status = 1 if alarms else UNREACHABLE if found.troubles else 0
+    if as_json:
+        _tell_json(found, alarms, status)
+    else:
+        _tell(found, alarms)
+    return status
+
+
+def _describe(alarm: Alarm, folder: Path, is_new: bool) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "kind": alarm.kind,
+        "message": alarm.message,
+        "new": is_new,
+    }
+    if alarm.entry_index is not None:
+        described["entry"] = alarm.entry_index
+    if alarm.leaf is not None:
+        described["leaf"] = alarm.leaf
+    if alarm.evidence is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        described["evidence"] = str(evidence_file(folder, alarm.evidence))
+    return described
+
+
+def _run_command(command: list[str], alarms: list[dict[str, Any]]) -> str | None:
+    """Tell each new alarm; why it cannot be told, or None."""
+    if not command:
+        return None
+    for alarm in alarms:
+        if not alarm["new"]:
+            continue
+        text = json.dumps(alarm, ensure_ascii=False)
+        try:
+            subprocess.run(  # noqa: S603 - the words are those of who started us
+                command,
+                input=text.encode(),
+                stdout=subprocess.DEVNULL,
+                check=True,
+                timeout=COMMAND_TIMEOUT_S,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"the alarm command: {error}"
+    return None
+
+
+def _tell_json(found: Look, alarms: list[dict[str, Any]], status: int) -> None:
+    made = {
+        "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "passed": status == 0,
+        "size": found.size,
+        "checked": found.checked,
+        "alarms": alarms,
+        "troubles": found.troubles,
+        "notes": found.notes,
+        "on_trust": found.on_trust,
+    }
+    click.echo(json.dumps(made, ensure_ascii=False))
+
+
+def _tell(found: Look, alarms: list[dict[str, Any]]) -> None:
+    if found.on_trust:
+        say(
+            "NOTE: you named no policy, and the log's own was taken on trust, unseen "
+            "by anybody else."
+        )
+    for note in found.notes:
+        say(f"note: {note}")
+    for trouble in found.troubles:
+        say(f"not looked at: {trouble}")
+    for alarm in alarms:
+        again = "" if alarm["new"] else " (told before)"
+        click.echo(f"ALARM {alarm['kind']}{again}: {alarm['message']}")
+        for name in ("leaf", "evidence"):
+            if name in alarm:
+                click.echo(f"  {name}: {alarm[name]}")
+    if not alarms and not found.troubles:
+        click.echo(
+            f"{found.size} entries, {found.checked} of them checked: all is well"
+        )

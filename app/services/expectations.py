@@ -17,10 +17,11 @@ keys that the owner knows of.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ class Expectation:
         if known:
             return
         if kind in KEY_TYPES and not self._is_expected_key(entry):
-            yield f"{kind} of {self.organisation}, which its owner did not expect"
+            held = entry.fact["data"].get("held_by") == "platform"
+            key = ", a key that the platform holds" if held else ""
+            yield f"{kind} of {self.organisation}{key}, which its owner did not expect"
         for line in entry.signatures:
             if _organisation_of(line.name) != self.organisation:
                 continue
@@ -97,6 +100,15 @@ def _organisation_of(name: str) -> str | None:
         return parse_key_name(name).organisation
     except LedgerError:
         return None
+
+
+def digest_of(expectations: Sequence[Expectation]) -> str:
+    """Tells whether other keys are expected than before; journals grow all the time."""
+    rules = [
+        [one.organisation, sorted(one.keys), one.leaves is not None]
+        for one in expectations
+    ]
+    return hashlib.sha256(json.dumps(rules).encode()).hexdigest()
 
 
 def read_expectations(path: Path) -> list[Expectation]:

@@ -68,7 +68,16 @@ class NotProven(Forked):
 
 
 class QuorumMissing(ServiceError):
-    """The checkpoint that is served lacks the witnesses of the policy."""
+    """The checkpoint that is served lacks the witnesses of the policy.
+
+    Args:
+        message: In words.
+        size: Entries that it covers.
+    """
+
+    def __init__(self, message: str, *, size: int, **values: object) -> None:
+        super().__init__(message, size=size, **values)
+        self.size = size
 
 
 class BrokenCopy(ServiceError):
@@ -90,6 +99,8 @@ class MirrorResult:
     Attributes:
         old_size: Entries under the copy's checkpoint before; 0 where there was none.
         size: Entries under it now.
+        served_size: Entries under the one that the log serves; fewer than ``size``
+            where the log has gone back.
         outcome: What its checkpoint is worth.
         has_entries: Whether the copy holds entries, and not their hashes only.
         fetched: Files that came over the network.
@@ -98,6 +109,7 @@ class MirrorResult:
 
     old_size: int
     size: int
+    served_size: int
     outcome: PolicyOutcome
     has_entries: bool
     fetched: int
@@ -256,6 +268,7 @@ class _Update:
         return MirrorResult(
             old_size=0 if old is None else old.size,
             size=new.size,
+            served_size=new.size,
             outcome=outcome,
             has_entries=has_entries,
             fetched=writer.fetched,
@@ -341,6 +354,7 @@ class _Update:
         return MirrorResult(
             old_size=kept[1].size,
             size=kept[1].size,
+            served_size=new.size,
             outcome=evaluate_policy(policy, kept[0]),
             has_entries=Archive(self.folder).has_entries,
             fetched=0,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from app.services.archive_reading import Archive, BadArchive
 from app.services.errors import ServiceError
-from app.services.log_fetching import LogClient
+from app.services.log_fetching import LogClient, NotServed
 from app.services.mirroring import Forked, NotProven, compare_checkpoints
 from app.services.monitor_entries import Alarm
 from app.services.policy_files import PinnedPolicy
@@ -23,12 +24,23 @@ from ledger.fork import Side
 from ledger.note import MAX_NOTE_SIZE
 from ledger.witnessing import monitoring_path
 
-GRACE = timedelta(minutes=10)
-"""How long others may be ahead of what the log shows: witnessing takes its time."""
+LOGGED = "checkpoint/logged"
 
 
 class PeerSilent(ServiceError):
     """A mirror or witness gives no checkpoint of this log."""
+
+
+class NothingLogged(PeerSilent):
+    """A host of plain files shows one checkpoint only."""
+
+
+class Kind(StrEnum):
+    """Where a checkpoint may be met."""
+
+    LOGGED = "newest checkpoint, cosigned or not, of"
+    MIRROR = "mirror"
+    WITNESS = "witness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +49,17 @@ class Peer:
 
     Attributes:
         client: Asks it.
-        is_witness: Whether it shows what it cosigned, rather than a copy of the log.
+        kind: Whether it keeps a copy of the log, or shows what it cosigned, or is the
+            log itself, which shows what it has signed and nobody cosigned yet.
     """
 
     client: LogClient
-    is_witness: bool
+    kind: Kind
 
     @property
     def where(self) -> str:
         """In words."""
-        return f"{'witness' if self.is_witness else 'mirror'} {self.client.url}"
+        return f"{self.kind} {self.client.url}"
 
     def fetch(self, origin: str) -> bytes:
         """The newest checkpoint that it shows.
@@ -54,10 +67,14 @@ class Peer:
         Raises:
             ServiceError: It shows none.
         """
-        if self.is_witness:
-            path = monitoring_path(origin).removeprefix("/")
-            return self.client.get(path, MAX_NOTE_SIZE)
-        return self.client.checkpoint()
+        match self.kind:
+            case Kind.LOGGED:
+                return self.client.get(LOGGED, MAX_NOTE_SIZE)
+            case Kind.WITNESS:
+                path = monitoring_path(origin).removeprefix("/")
+                return self.client.get(path, MAX_NOTE_SIZE)
+            case Kind.MIRROR:
+                return self.client.checkpoint()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +106,9 @@ def seen_by(peer: Peer, known: Known) -> tuple[Checkpoint, bytes]:
         note = peer.fetch(known.head.origin)
         opened = open_note(note, [one.key for one in known.pinned.policy.logs])
         head = parse_checkpoint_text(opened.text)
+    except NotServed as error:
+        silent = NothingLogged if peer.kind is Kind.LOGGED else PeerSilent
+        raise silent("{where}: {reason}", where=peer.where, reason=error) from None
     except (ServiceError, LedgerError) as error:
         raise PeerSilent("{where}: {reason}", where=peer.where, reason=error) from None
     if head.origin != known.head.origin:
@@ -103,6 +123,8 @@ def compare_with(peer: Peer, known: Known) -> tuple[int, list[Alarm]]:
         PeerSilent: It shows no checkpoint of the log.
     """
     head, note = seen_by(peer, known)
+    if not head.size:
+        return 0, []  # seen before its first entry
     theirs = (head, Side(note, peer.where))
     ours = (known.head, Side(known.note, known.client.url))
     older, newer = (theirs, ours) if head.size <= known.head.size else (ours, theirs)
@@ -128,31 +150,44 @@ def _tiles_of(peer: Peer, known: Known, *, ahead: bool) -> Iterator[TileReader]:
     if not ahead:
         yield known.archive
         return
-    if not peer.is_witness:
+    if peer.kind is Kind.MIRROR:
         yield peer.client
     yield known.client
 
 
 class Waiting:
-    """Who has seen more of the log than it shows, and since when."""
+    """Who has seen more of the log than it shows, and since when.
 
-    def __init__(self, state: dict[str, dict[str, str | int]]) -> None:
-        self._state = state
+    Args:
+        state: What was kept of it; changed in place.
+        grace: How long others may be ahead: witnessing takes its time.
+    """
 
-    def note(self, where: str, seen: int, shown: int, now: datetime) -> Iterator[Alarm]:
-        """Take note of what somebody has seen; an alarm when it is too long ago."""
+    def __init__(
+        self, state: dict[str, dict[str, str | int]], grace: timedelta
+    ) -> None:
+        self._state, self._grace = state, grace
+
+    def note(self, where: str, seen: int, shown: int, now: datetime) -> datetime | None:
+        """Take note of what somebody has seen.
+
+        Args:
+            where: Who.
+            seen: Entries that it has seen; 0 where it says nothing now.
+            shown: Entries that the log shows.
+            now: The time.
+
+        Returns:
+            Since when the log owes what was seen; None where it does not, or not yet
+            for too long.
+        """
         since = self._state.get(where)
         if since is not None and shown >= int(since["size"]):
+            del self._state[where]
             since = None
         if since is None:
-            self._state.pop(where, None)
-            if seen > shown:
-                self._state[where] = {"size": seen, "since": now.isoformat()}
-            return
+            if seen <= shown:
+                return None
+            since = self._state[where] = {"size": seen, "since": now.isoformat()}
         began = datetime.fromisoformat(str(since["since"]))
-        if now - began >= GRACE:
-            yield Alarm(
-                "hidden",
-                f"{where} has seen the log over {since['size']} entries since "
-                f"{began:%Y-%m-%d %H:%M} UTC, and the log shows {shown}",
-            )
+        return began if now - began >= self._grace else None

@@ -7,37 +7,40 @@ kept in a file beside the copy, and moves on only when the alarms have been told
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from app.services.archive import write_file
-from app.services.archive_reading import Archive, BadArchive
+from app.services.archive_reading import CHECKPOINT, Archive, BadArchive
 from app.services.errors import ServiceError
-from app.services.expectations import Expectation
+from app.services.expectations import BadExpectations, Expectation, digest_of
 from app.services.log_fetching import BadAnswer, LogClient
 from app.services.mirroring import (
     Forked,
     MirrorResult,
     NotProven,
+    QuorumMissing,
     Settled,
     settle_policy,
     update_mirror,
 )
 from app.services.monitor_entries import Alarm, EntryWatch
-from app.services.monitor_peers import Known, Peer, PeerSilent, Waiting, compare_with
-from app.services.policy_files import PinnedPolicy
-from ledger import read_checkpoint
+from app.services.monitor_peers import (
+    Kind,
+    Known,
+    NothingLogged,
+    Peer,
+    PeerSilent,
+    Waiting,
+    compare_with,
+)
+from app.services.monitor_state import MonitorState, read_state, write_state
+from ledger import LedgerError, read_checkpoint
 
 COPY = "log"
 STATE = "monitor.json"
-
-
-class BadState(ServiceError):
-    """The file of a monitor's state cannot be read."""
+GRACE = timedelta(minutes=10)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,9 +48,10 @@ class Look:
     """What one look at a log has found.
 
     Attributes:
-        size: Entries of the log.
+        size: Entries of the log, as far as it is proven.
         checked: How many entries were checked by now; fewer where they are not given.
         alarms: In the order in which they were found.
+        new_alarms: Those of them that the look before has not told.
         troubles: What could not be looked at.
         notes: What the reader has to know besides.
         on_trust: Whether the policy was taken from the log itself.
@@ -56,9 +60,29 @@ class Look:
     size: int = 0
     checked: int = 0
     alarms: list[Alarm] = field(default_factory=list)
+    new_alarms: list[Alarm] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     on_trust: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """What a monitor looks at besides the log itself.
+
+    Attributes:
+        peers: Mirrors and witnesses.
+        expectations: Reads what owners of keys expect, at every look.
+        grace: How long others may be ahead of what the log shows.
+        quiet_after: How long the log may stay as it is; None: for ever.
+        processes: How many to spread signatures over.
+    """
+
+    peers: Sequence[Peer] = ()
+    expectations: Callable[[], Sequence[Expectation]] = lambda: ()
+    grace: timedelta = GRACE
+    quiet_after: timedelta | None = None
+    processes: int = 1
 
 
 class Monitor:
@@ -67,10 +91,8 @@ class Monitor:
     Args:
         client: Asks the log.
         folder: For the copy and the state.
-        given: The policy that the reader trusts; None: as ``settle_policy`` finds it.
-        peers: Mirrors and witnesses.
-        expectations: What owners of keys expect.
-        processes: How many to spread signatures over.
+        settle: The policy that counts: ``settle_policy`` over the one that is given.
+        watching: What to look at besides.
         progress: Told (files done, files to fetch).
 
     Raises:
@@ -82,21 +104,25 @@ class Monitor:
         client: LogClient,
         folder: Path,
         *,
-        given: PinnedPolicy | None = None,
-        peers: Sequence[Peer] = (),
-        expectations: Sequence[Expectation] = (),
-        processes: int = 1,
+        settle: Callable[[LogClient, Path], Settled] = lambda client, folder: (
+            settle_policy(client, folder, None)
+        ),
+        watching: Watching | None = None,
         progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> None:
-        self._client, self._folder, self._given = client, folder, given
-        self._peers, self._progress = peers, progress
+        self._client, self._folder, self._settle = client, folder, settle
+        self._watching, self._progress = watching or Watching(), progress
         self._archive = Archive(folder / COPY)
-        state = _read_state(folder / STATE)
-        self._checked: int = state["checked"]
-        self._ahead: dict[str, dict[str, str | int]] = state["ahead"]
+        self._state: MonitorState = read_state(folder / STATE)
         self._watch = EntryWatch(
-            self._archive, expectations, processes, state["key_indexes"]
+            self._archive, self._watching.processes, self._state.key_indexes
         )
+        self._waiting = Waiting(self._state.ahead, self._watching.grace)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        for client in (self._client, *(one.client for one in self._watching.peers)):
+            client.close()
 
     def look(self, now: datetime) -> Look:
         """Look at the log, its mirrors and its witnesses, once.
@@ -104,42 +130,35 @@ class Monitor:
         Nothing that is wrong out there is raised: it is an alarm or a trouble.
         """
         found = Look()
-        settled = self._update(found)
-        if settled is None or not (self._archive.folder / "checkpoint").exists():
-            found.checked = self._checked
-            return found
+        settled = self._update(found, now)
         try:
-            note = self._archive.read_checkpoint()
-            known = Known(
-                self._client,
-                self._archive,
-                read_checkpoint(note),
-                note,
-                settled.pinned,
-            )
-            found.size = known.head.size
-            self._check_entries(found)
-            self._compare(found, known, now)
-        except BadArchive as error:
+            if settled is not None and (self._archive.folder / CHECKPOINT).exists():
+                self._look_closely(found, settled, now)
+        except (BadArchive, LedgerError) as error:
             found.troubles.append(f"the monitor's own copy is damaged: {error}")
-        found.checked = self._checked
+        except ServiceError as error:
+            found.troubles.append(str(error))
+        self._check_quiet(found, now)
+        found.checked = self._state.checked
+        told = set(self._state.told)
+        found.new_alarms = [one for one in found.alarms if one.message not in told]
         return found
 
-    def keep(self) -> None:
+    def keep(self, found: Look) -> None:
         """Keep how far the log was checked; called when the alarms have been told."""
-        state = {
-            "checked": self._checked,
-            "key_indexes": self._watch.key_indexes,
-            "ahead": self._ahead,
-        }
-        write_file(self._folder / STATE, json.dumps(state).encode())
+        told = {one.message for one in found.alarms}
+        if found.troubles:
+            told.update(self._state.told)  # what could not be seen may still stand
+        self._state.told = sorted(told)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_state(self._folder / STATE, self._state)
 
-    def _update(self, found: Look) -> Settled | None:
+    def _update(self, found: Look, now: datetime) -> Settled | None:
         """Bring the copy up to date; what went wrong goes into ``found``."""
         folder = self._archive.folder
         settled: Settled | None = None
         try:
-            settled = settle_policy(self._client, folder, self._given)
+            settled = self._settle(self._client, folder)
             found.on_trust = settled.on_trust
             result = update_mirror(
                 self._client, folder, settled, progress=self._progress
@@ -151,52 +170,108 @@ class Monitor:
             found.alarms.append(Alarm("fork", str(error), evidence=error.evidence))
         except BadAnswer as error:
             found.alarms.append(Alarm("answer", str(error)))
+        except QuorumMissing as error:
+            found.notes.append(str(error))
+            self._owe(found, "witnesses", "the log", error.size, now)
         except (ServiceError, OSError) as error:
             found.troubles.append(str(error))
         return settled
 
     def _note_result(self, found: Look, result: MirrorResult) -> None:
-        found.notes += result.notes
+        if result.served_size < result.size:
+            message = (
+                f"the log shows {result.served_size} entries, and has shown "
+                f"{result.size} before"
+            )
+            found.alarms.append(Alarm("shrunk", message))
+        else:
+            found.notes += result.notes
         if not result.has_entries:
             found.notes.append(
                 "entries are not read, so that who signed what is not checked: give a "
                 "token of a mirror or an auditor"
             )
 
+    def _look_closely(self, found: Look, settled: Settled, now: datetime) -> None:
+        note = self._archive.read_checkpoint()
+        head = read_checkpoint(note)
+        found.size = head.size
+        peers = list(self._watching.peers)
+        if not found.troubles:  # else it need not be asked again
+            peers.insert(0, Peer(self._client, Kind.LOGGED))
+        if self._archive.has_entries:
+            self._check_entries(found)
+        known = Known(self._client, self._archive, head, note, settled.pinned)
+        for peer in peers:
+            self._compare(found, known, peer, now)
+
     def _check_entries(self, found: Look) -> None:
-        if not self._archive.has_entries or self._checked >= found.size:
+        state = self._state
+        if state.checked < found.size:
+            found.alarms += self._watch.check(state.checked, found.size)
+            state.checked = found.size
+        try:
+            expectations = self._watching.expectations()
+        except BadExpectations as error:
+            found.troubles.append(str(error))
             return
-        found.alarms += self._watch.check(self._checked, found.size)
-        self._checked = found.size
+        digest = digest_of(expectations)
+        if digest != state.expected:
+            state.expected, state.expected_to = digest, 0
+        if state.expected_to < state.checked:
+            if expectations:
+                found.alarms += self._watch.surprises(
+                    state.expected_to, state.checked, expectations
+                )
+            state.expected_to = state.checked
 
-    def _compare(self, found: Look, known: Known, now: datetime) -> None:
-        waiting = Waiting(self._ahead)
-        for peer in self._peers:
-            try:
-                size, alarms = compare_with(peer, known)
-            except PeerSilent as error:
-                found.troubles.append(str(error))
-                continue
+    def _compare(self, found: Look, known: Known, peer: Peer, now: datetime) -> None:
+        size = 0
+        try:
+            size, alarms = compare_with(peer, known)
             found.alarms += alarms
-            if size > known.head.size:
-                found.notes.append(f"{peer.where} has seen {size} entries already")
-            found.alarms += waiting.note(peer.where, size, known.head.size, now)
+        except NothingLogged:
+            return
+        except PeerSilent as error:
+            found.troubles.append(str(error))
+        kind = "witnesses" if peer.kind is Kind.LOGGED else "hidden"
+        self._owe(found, kind, peer.where, size, now)
 
+    def _owe(
+        self, found: Look, kind: str, where: str, seen: int, now: datetime
+    ) -> None:
+        """An alarm where the log does not show for too long what it has signed."""
+        shown = found.size or self._shown()
+        since = self._waiting.note(where, seen, shown, now)
+        if since is None:
+            return
+        size, at = self._state.ahead[where]["size"], f"{since:%Y-%m-%d %H:%M} UTC"
+        if kind == "witnesses":
+            message = (
+                f"since {at} the log has signed {size} entries, and the quorum of its "
+                f"witnesses {shown}"
+            )
+        else:
+            message = (
+                f"since {at} {where} has seen {size} entries, and the log shows {shown}"
+            )
+        found.alarms.append(Alarm(kind, message))
 
-def _read_state(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {"checked": 0, "key_indexes": [], "ahead": {}}
-    try:
-        state = json.loads(path.read_bytes())
-        checked, indexes = state["checked"], state["key_indexes"]
-        if type(checked) is not int or not isinstance(state["ahead"], dict):
-            raise ValueError("it is not as it was written")
-        if not all(type(one) is int and 0 <= one < checked for one in indexes):
-            raise ValueError("it names entries that were not checked")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadState(
-            "{path}: {reason}; take it away to check everything anew",
-            path=path,
-            reason=error,
-        ) from None
-    return dict(state)
+    def _shown(self) -> int:
+        """Entries of the copy; 0 where there is none yet."""
+        try:
+            return read_checkpoint(self._archive.read_checkpoint()).size
+        except (BadArchive, LedgerError):
+            return 0
+
+    def _check_quiet(self, found: Look, now: datetime) -> None:
+        state = self._state
+        if state.grown_at is None or found.size > state.grown_to:
+            state.grown_at, state.grown_to = now, max(found.size, state.grown_to)
+        after = self._watching.quiet_after
+        if after is not None and now - state.grown_at >= after:
+            message = (
+                f"no new checkpoint since {state.grown_at:%Y-%m-%d %H:%M} UTC, over "
+                f"{state.grown_to} entries"
+            )
+            found.alarms.append(Alarm("quiet", message))

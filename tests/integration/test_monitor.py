@@ -1,11 +1,11 @@
-"""``remelt monitor``: quiet where all is well, and loud where it is not."""
+"""``remelt monitor``: what is wrong with a log is told, and nothing else is."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,37 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli.monitor import cli
+from app.cli.verify import cli as verify
 from app.services import log_fetching
-from app.services.log_fetching import LogClient
-from app.services.monitor_peers import Peer
-from app.services.monitoring import Monitor
-from ledger import Verifier, leaf_hash, sign_entry
-from ledger.fork import load_fork, verify_fork
+from app.services.tokens import make_token
+from app.services.users import add_user
+from ledger import leaf_hash, parse_entry, sign_entry
 from ledger.witnessing import monitoring_path
 from tests.archives import archive_files, checkpoint_of, long_log
+from tests.bench.serving import serving
 from tests.log_host import LogHost, hosting
+from tests.people import PASSWORD
 from tests.small_log import (
     ORIGIN,
-    POLICY,
-    REGISTRAR,
-    SMELTER,
     YARD,
     SmallLog,
+    claim_log,
     envelope,
     key_fact,
     signer_of,
 )
+from tests.world import World
 
-NOTES = long_log(900).notes
-START = datetime(2026, 11, 23, tzinfo=UTC)
+NOTES = long_log(1100).notes
+FORKED = [*NOTES[:100], NOTES[650], *NOTES[101:900]]
+SCALES = [{"code": "W1", "e_g": 20_000, "max_g": 100_000_000}]
+GARBAGE = {
+    "empty": (200, b""),
+    "text": (200, b"<html>busy</html>"),
+    "zeros": (200, bytes(8192)),
+    "long": (200, bytes(2_000_000)),
+    "redirect": (301, b""),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -51,274 +59,636 @@ def host() -> Iterator[LogHost]:
         yield host
 
 
-def look(host: LogHost, folder: Path, *more: object) -> Result:
-    arguments = [host.url, "--dir", str(folder), "--json", *map(str, more)]
-    return CliRunner().invoke(cli, arguments, env={"REMELT_TOKEN": ""})
+def run(host: LogHost | str, folder: Path, *more: object, token: str = "") -> Result:
+    url = host if isinstance(host, str) else host.url
+    arguments = [url, "--state", str(folder), "--once", *map(str, more)]
+    return CliRunner().invoke(cli, arguments, env={"REMELT_TOKEN": token})
 
 
-def told(result: Result) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(result.stdout)
-    return answer
+def look(host: LogHost | str, folder: Path, *more: object, token: str = "") -> Any:
+    result = run(host, folder, "--json", *more, token=token)
+    assert result.stdout, result.output
+    told = json.loads(result.stdout)
+    expected = 1 if told["alarms"] else 3 if told["troubles"] else 0
+    assert result.exit_code == expected, result.output
+    assert told["passed"] is (expected == 0)
+    return told
 
 
-def extended(*facts: tuple[str, str, dict[str, Any], Any]) -> list[bytes]:
-    """The log of 300 entries, and further ones: (type, organisation, data, signer)."""
-    log = SmallLog()
-    log.notes = list(NOTES[:300])
-    for kind, org, data, signer in facts:
-        log.add(kind, org, data, signer)
-    return log.notes
+def kinds(told: Any) -> list[str]:
+    return [one["kind"] for one in told["alarms"]]
 
 
-def expectations(folder: Path, text: str) -> Path:
-    folder.mkdir(exist_ok=True)
+def assert_well(told: Any, size: int) -> None:
+    assert (told["alarms"], told["troubles"]) == ([], [])
+    assert (told["size"], told["checked"]) == (size, size)
+
+
+def expecting(folder: Path, text: str) -> Path:
     path = folder / "expect.toml"
     path.write_text(text)
     return path
 
 
-def test_a_log_that_grows_as_it_should_raises_no_alarm(
+def test_no_alarm_is_raised_as_long_as_all_is_well(
     host: LogHost, tmp_path: Path
 ) -> None:
-    for size in (300, 300, 512, 900):
+    mark = tmp_path / "told"
+    script = f"open({str(mark)!r}, 'w')"
+    command = f'{sys.executable} -c "{script}"'
+    for size in (7, 300, 300, 511, 512, 513, 1100):
         host.files = archive_files(NOTES[:size])
-        result = look(host, tmp_path / "own")
-        answer = told(result)
-        assert result.exit_code == 0, result.output
-        assert (answer["size"], answer["checked"]) == (size, size)
-        assert (answer["alarms"], answer["troubles"]) == ([], [])
+        told = look(
+            host, tmp_path / "s", "--quiet-after", 60, "--alarm-command", command
+        )
+        assert_well(told, size)
+    assert not mark.exists()
+    assert "all is well" in run(host, tmp_path / "s").stdout
 
 
 def test_only_new_entries_are_asked_for(host: LogHost, tmp_path: Path) -> None:
-    look(host, tmp_path / "own")
-    host.files = archive_files(NOTES[:520])
+    look(host, tmp_path)
+    host.files = archive_files(NOTES[:600])
     host.asked.clear()
 
-    look(host, tmp_path / "own")
+    assert_well(look(host, tmp_path), 600)
 
     assert "tile/entries/000" not in host.asked
-    assert any(path.startswith("tile/entries/001") for path in host.asked)
+    assert "tile/entries/001" in host.asked
 
 
-@pytest.mark.parametrize("size", [250, 300, 700])
-def test_two_histories_leave_evidence(host: LogHost, tmp_path: Path, size: int) -> None:
-    look(host, tmp_path / "own")
-    host.files = archive_files([*NOTES[:100], NOTES[850], *NOTES[101:size]])
-
-    result = look(host, tmp_path / "own")
-
-    assert result.exit_code == 1
-    (alarm,) = told(result)["alarms"]
-    assert alarm["kind"] == "fork"
-    evidence = load_fork(Path(alarm["evidence"]).read_bytes())
-    assert verify_fork(evidence, POLICY).verdict == "fork"
-
-
-def test_an_older_answer_is_no_fork(host: LogHost, tmp_path: Path) -> None:
-    look(host, tmp_path / "own")
-    host.files = archive_files(NOTES[:200])
-
-    result = look(host, tmp_path / "own")
-
-    assert (result.exit_code, told(result)["alarms"]) == (0, [])
-    assert "300 already" in told(result)["notes"][0]
-
-
-@pytest.mark.parametrize("place", [150, 450])
-def test_a_signature_that_does_not_hold_is_named_with_its_entry(
-    host: LogHost, tmp_path: Path, place: int
+@pytest.mark.parametrize("size", [200, 300, 512, 900])
+def test_a_fork_is_an_alarm_with_evidence_that_anybody_verifies(
+    host: LogHost, tmp_path: Path, size: int
 ) -> None:
-    if place > 300:
-        look(host, tmp_path / "own")
-    note = NOTES[place]
-    spoilt = [*NOTES[:place], note[:-3] + b"AA\n", *NOTES[place + 1 : 500]]
-    host.files = archive_files(spoilt)
+    policy = tmp_path / "policy"
+    policy.write_bytes(host.files["policy"])
+    host.files = archive_files(NOTES[:600])
+    look(host, tmp_path / "s")
+    host.files = archive_files(FORKED[:size])
 
-    result = look(host, tmp_path / "own")
+    told = look(host, tmp_path / "s")
 
-    assert result.exit_code == 1
-    kinds = {(one["kind"], one.get("entry_index")) for one in told(result)["alarms"]}
-    assert ("entry", place) in kinds
-
-
-def test_a_key_that_ends_signs_no_more(host: LogHost, tmp_path: Path) -> None:
-    """Validity is by index: what comes behind the end of a key is an alarm."""
-    yard = signer_of(YARD)
-    ended = {"key_id": Verifier.parse(yard.vkey).key_id.hex(), "reason": "lost"}
-    host.files = archive_files(
-        extended(
-            ("key.revoked", YARD, ended, REGISTRAR),
-            ("lot.sourced", YARD, {"lot": "L0T00000000A"}, yard),
-        )
-    )
-
-    alarms = told(look(host, tmp_path / "own"))["alarms"]
-
-    assert [(one["kind"], one["entry_index"]) for one in alarms][-1] == ("entry", 301)
+    assert kinds(told) == ["fork"]
+    evidence = told["alarms"][0]["evidence"]
+    shown = CliRunner().invoke(verify, [evidence, "--policy", str(policy)])
+    assert shown.exit_code == 0, shown.output
+    assert told["size"] == 600, "what was seen first stays"
 
 
-def test_the_owner_hears_of_every_key_that_it_does_not_know(
+def test_a_fork_behind_the_newest_checkpoint_without_witnesses_is_an_alarm(
     host: LogHost, tmp_path: Path
 ) -> None:
-    own = expectations(
-        tmp_path / "mine",
-        f'[[organisation]]\ncode = "{YARD}"\nkeys = ["{signer_of(YARD).vkey}"]\n',
-    )
-    assert look(host, tmp_path / "own", "--expect", own).exit_code == 0
-    stranger = signer_of(YARD, 2)
-    host.files = archive_files(
-        extended(
-            ("key.registered", YARD, key_fact(YARD, stranger), REGISTRAR),
-            ("lot.sourced", YARD, {"lot": "L0T00000000B"}, stranger),
-            (
-                "key.registered",
-                SMELTER,
-                key_fact(SMELTER, signer_of(SMELTER, 2)),
-                REGISTRAR,
-            ),
-        )
-    )
+    host.files["checkpoint/logged"] = checkpoint_of(NOTES[:300], witnessed=False)
+    assert_well(look(host, tmp_path), 300)
+    host.files["checkpoint/logged"] = checkpoint_of(FORKED[:300], witnessed=False)
 
-    result = look(host, tmp_path / "own", "--expect", own)
-
-    assert result.exit_code == 1
-    alarms = [one for one in told(result)["alarms"] if one["kind"] == "key"]
-    assert {one["entry_index"] for one in alarms} == {300, 301}
-    assert "key.registered" in alarms[0]["message"]
+    assert kinds(look(host, tmp_path)) == ["fork"]
 
 
-def test_the_owner_hears_of_an_entry_that_is_not_in_its_journal(
+def test_a_log_that_shrinks_is_an_alarm_and_no_fork(
     host: LogHost, tmp_path: Path
 ) -> None:
-    own = [note for note in NOTES[:900] if f'"org":"{YARD}"'.encode() in note]
-    folder = tmp_path / "mine"
-    path = expectations(
-        folder,
-        f'[[organisation]]\ncode = "{YARD}"\nkeys = ["{signer_of(YARD).name}"]\n'
-        'journal = "own.txt"\n',
-    )
-    (folder / "own.txt").write_text(
-        "# made here\n" + "".join(f"{leaf_hash(one).hex()} x\n" for one in own)
-    )
-    assert look(host, tmp_path / "own", "--expect", path).exit_code == 0
-    fact = envelope("lot.sourced", YARD, {"lot": "L0T00000000C"}, number=7777)
-    unknown = sign_entry(fact, [signer_of(YARD)])
-    host.files = archive_files([*NOTES[:300], unknown])
+    host.files = archive_files(NOTES[:600])
+    look(host, tmp_path)
+    host.files = archive_files(NOTES[:300])
 
-    alarms = told(look(host, tmp_path / "own", "--expect", path))["alarms"]
+    told = look(host, tmp_path)
 
-    assert [(one["kind"], one["entry_index"]) for one in alarms] == [("key", 300)]
-    assert "own journal" in alarms[0]["message"]
+    assert kinds(told) == ["shrunk"]
+    assert "300 entries, and has shown 600" in told["alarms"][0]["message"]
+    host.files = archive_files(NOTES[:700])
+    assert_well(look(host, tmp_path), 700)
 
 
-def test_a_mirror_that_saw_another_history_is_heard(
+def test_an_alarm_that_stands_is_told_once_by_the_command(
     host: LogHost, tmp_path: Path
 ) -> None:
-    forked = [*NOTES[:100], NOTES[850], *NOTES[101:400]]
-    with hosting(archive_files(forked)) as mirror:
-        result = look(host, tmp_path / "own", "--mirror", mirror.url)
-    with hosting(archive_files(NOTES[:200])) as mirror:
-        well = look(host, tmp_path / "own", "--mirror", mirror.url)
+    script = tmp_path / "tell.py"
+    out = tmp_path / "out"
+    script.write_text(
+        "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + '\\n')"
+    )
+    command = f"{sys.executable} {script} {out}"
+    host.files = archive_files(NOTES[:600])
+    look(host, tmp_path / "s", "--alarm-command", command)
+    host.files = archive_files(FORKED[:700])
 
-    (alarm,) = told(result)["alarms"]
-    assert alarm["kind"] == "fork"
-    evidence = load_fork(Path(alarm["evidence"]).read_bytes())
-    assert verify_fork(evidence, POLICY).verdict == "fork"
-    assert (well.exit_code, told(well)["alarms"]) == (0, [])
+    first = look(host, tmp_path / "s", "--alarm-command", command)
+    second = look(host, tmp_path / "s", "--alarm-command", command)
+
+    assert [one["alarms"][0]["new"] for one in (first, second)] == [True, False]
+    [line] = out.read_text().splitlines()
+    assert json.loads(line)["kind"] == "fork"
+    assert Path(json.loads(line)["evidence"]).is_file()
 
 
-def test_a_witness_that_saw_more_is_told_once_it_lasts(
+def test_an_alarm_that_could_not_be_told_is_told_again(
     host: LogHost, tmp_path: Path
 ) -> None:
-    """The log may hide what it had cosigned from those who ask it."""
-    path = monitoring_path(ORIGIN).removeprefix("/")
-    with hosting({path: checkpoint_of(NOTES[:600])}) as witness:
-        client, seen = LogClient(host.url), LogClient(witness.url)
-        monitor = Monitor(client, tmp_path, peers=[Peer(seen, True)])
-        first = monitor.look(START)
-        monitor.keep()
-        again = Monitor(client, tmp_path, peers=[Peer(seen, True)])
-        later = again.look(START + timedelta(minutes=11))
-        host.files = archive_files(NOTES[:700])
-        shown = again.look(START + timedelta(minutes=12))
-        client.close()
-        seen.close()
+    log = bad_signature_log()
+    host.files = archive_files(log.notes)
 
-    assert first.alarms == []
-    assert [one.kind for one in later.alarms] == ["hidden"]
-    assert shown.alarms == []
+    missing = look(host, tmp_path, "--alarm-command", tmp_path / "nothing-here")
+    again = look(host, tmp_path)
+
+    assert "the alarm command" in missing["troubles"][0]
+    assert kinds(missing) == kinds(again) == ["entry"]
+    assert again["alarms"][0]["new"]
+    assert_well(look(host, tmp_path), len(log.notes))
+
+
+def test_no_shell_reads_the_alarm_command(host: LogHost, tmp_path: Path) -> None:
+    host.files = archive_files(bad_signature_log().notes)
+    command = f"{sys.executable} -c pass ; touch {tmp_path / 'hurt'}"
+
+    look(host, tmp_path / "s", "--alarm-command", command)
+
+    assert not (tmp_path / "hurt").exists()
+    assert run(host, tmp_path, "--alarm-command", '"').exit_code == 2
+    assert run(host, tmp_path, "--alarm-command", " ").exit_code == 2
+
+
+def bad_signature_log() -> SmallLog:
+    """The last entry is signed in the yard's name with a key that is not its own."""
+    log, _ = claim_log()
+    thief = signer_of("TH1EF0000001")
+    forger = type(thief).from_bytes(signer_of(YARD).name, b"\7" * 32)
+    fact = envelope("lot.sourced", YARD, {"lot": "L0T000000009"}, number=900)
+    log.notes.append(sign_entry(fact, [forger]))
+    return log
+
+
+def test_an_entry_with_a_bad_signature_is_an_alarm(
+    host: LogHost, tmp_path: Path
+) -> None:
+    host.files = archive_files(claim_log()[0].notes)
+    assert kinds(look(host, tmp_path)) == []
+    log = bad_signature_log()
+    host.files = archive_files(log.notes)
+
+    told = look(host, tmp_path)
+
+    [alarm] = told["alarms"]
+    assert (alarm["kind"], alarm["entry"]) == ("entry", len(log.notes) - 1)
+
+
+def test_what_is_no_entry_at_all_is_an_alarm(host: LogHost, tmp_path: Path) -> None:
+    for number, note in enumerate([b"", b"\xff\xfe", b"remelt/fact@v1\n{}\n\n"]):
+        host.files = archive_files([*NOTES[:300], note, *NOTES[300:400]])
+
+        told = look(host, tmp_path / str(number))
+
+        assert [one["entry"] for one in told["alarms"]] == [300]
+        assert told["checked"] == 401
+
+
+def test_a_parent_that_does_not_stand_before_is_an_alarm(
+    host: LogHost, tmp_path: Path
+) -> None:
+    look(host, tmp_path)
+    late = leaf_hash(NOTES[312]).hex()
+    fact = envelope(
+        "lot.sourced", YARD, {"lot": "L0T000000009"}, number=900, parents=[late]
+    )
+    entry = sign_entry(fact, [signer_of(YARD)])
+    host.files = archive_files([*NOTES[:310], entry, *NOTES[310:320]])
+
+    told = look(host, tmp_path)
+
+    [alarm] = told["alarms"]
+    assert (alarm["kind"], alarm["entry"]) == ("entry", 310)
+    assert late in alarm["message"]
+
+
+def test_a_parent_in_an_earlier_tile_is_found(host: LogHost, tmp_path: Path) -> None:
+    host.files = archive_files(NOTES[:1000])
+    look(host, tmp_path)
+    early = leaf_hash(NOTES[60]).hex()
+    fact = envelope(
+        "lot.sourced", YARD, {"lot": "L0T000000009"}, number=999, parents=[early]
+    )
+    entry = sign_entry(fact, [signer_of(YARD)])
+    host.files = archive_files([*NOTES[:1000], entry])
+
+    assert_well(look(host, tmp_path), 1001)
+
+
+def test_a_key_that_breaks_the_history_is_an_alarm_and_signs_nothing(
+    host: LogHost, tmp_path: Path
+) -> None:
+    log, _ = claim_log()
+    host.files = archive_files(log.notes)
+    look(host, tmp_path)
+    stolen = signer_of(YARD, 2)
+    log.add("key.registered", YARD, key_fact(YARD, stolen), stolen)
+    log.add("lot.sourced", YARD, {"lot": "L0T000000009"}, stolen)
+    host.files = archive_files(log.notes)
+
+    told = look(host, tmp_path)
+
+    size = len(log.notes)
+    assert {one["entry"] for one in told["alarms"]} == {size - 2, size - 1}
+    assert set(kinds(told)) == {"entry"}
+
+
+def test_keys_that_came_later_are_remembered(host: LogHost, tmp_path: Path) -> None:
+    log, _ = claim_log()
+    host.files = archive_files(log.notes)
+    look(host, tmp_path)
+    second = signer_of(YARD, 2)
+    log.add("key.registered", YARD, key_fact(YARD, second), signer_of(YARD))
+    host.files = archive_files(log.notes)
+    assert_well(look(host, tmp_path), len(log.notes))
+    log.add("lot.sourced", YARD, {"lot": "L0T000000009"}, second)
+    host.files = archive_files(log.notes)
+
+    assert_well(look(host, tmp_path), len(log.notes))
+
+
+def test_a_key_and_its_use_that_the_owner_did_not_expect_are_alarms(
+    host: LogHost, tmp_path: Path
+) -> None:
+    log, _ = claim_log()
+    first, second = signer_of(YARD), signer_of(YARD, 2)
+    expect = expecting(
+        tmp_path, f'[[organisation]]\ncode = "{YARD}"\nkeys = ["{first.vkey}"]\n'
+    )
+    host.files = archive_files(log.notes)
+    assert_well(look(host, tmp_path / "s", "--expect", expect), len(log.notes))
+    data = key_fact(YARD, second) | {"held_by": "platform"}
+    log.add("key.registered", YARD, data, first)
+    log.add("lot.sourced", YARD, {"lot": "L0T000000009"}, second)
+    host.files = archive_files(log.notes)
+
+    told = look(host, tmp_path / "s", "--expect", expect)
+
+    registered, used = told["alarms"]
+    assert (registered["kind"], used["kind"]) == ("key", "key")
+    assert "a key that the platform holds" in registered["message"]
+    assert f"lot.sourced signed with {second.name}" in used["message"]
+    assert registered["leaf"] == leaf_hash(log.notes[-2]).hex()
+    assert look(host, tmp_path / "s", "--expect", expect)["alarms"] == []
+
+
+def test_a_new_key_that_was_announced_is_no_alarm(
+    host: LogHost, tmp_path: Path
+) -> None:
+    log, _ = claim_log()
+    first, second = signer_of(YARD), signer_of(YARD, 2)
+    expect = expecting(
+        tmp_path,
+        f'[[organisation]]\ncode = "{YARD}"\n'
+        f'keys = ["{first.vkey}", "{second.vkey}"]\n',
+    )
+    log.add("key.registered", YARD, key_fact(YARD, second), first)
+    log.add("lot.sourced", YARD, {"lot": "L0T000000009"}, second)
+    revoked = {"key_id": first.verifier.key_id.hex(), "reason": "示例"}
+    leaf = log.add("key.revoked", YARD, revoked, second)
+    host.files = archive_files(log.notes)
+
+    told = look(host, tmp_path / "a", "--expect", expect)
+    expect.write_text(expect.read_text() + f'expected = ["{leaf}"]\n')
+
+    assert [one["leaf"] for one in told["alarms"]] == [leaf]
+    assert "key.revoked" in told["alarms"][0]["message"]
+    assert_well(look(host, tmp_path / "b", "--expect", expect), len(log.notes))
+
+
+def test_an_entry_that_is_not_in_the_owners_journal_is_an_alarm(
+    host: LogHost, tmp_path: Path
+) -> None:
+    log, _ = claim_log()
+    own = [
+        leaf_hash(note).hex()
+        for note in log.notes
+        if parse_entry(note).fact["org"] == YARD
+    ]
+    (tmp_path / "own.txt").write_text("# ours\n" + "\n".join(own) + "\n")
+    expect = expecting(
+        tmp_path,
+        f'[[organisation]]\ncode = "{YARD}"\njournal = "own.txt"\n'
+        f'keys = ["{signer_of(YARD).vkey}"]\n',
+    )
+    host.files = archive_files(log.notes)
+    assert_well(look(host, tmp_path / "s", "--expect", expect), len(log.notes))
+    leaf = log.add("lot.sourced", YARD, {"lot": "L0T000000009"}, signer_of(YARD))
+    host.files = archive_files(log.notes)
+
+    told = look(host, tmp_path / "s", "--expect", expect)
+
+    [alarm] = told["alarms"]
+    assert alarm["leaf"] == leaf
+    assert "stands not in its own journal" in alarm["message"]
+
+
+def test_changed_expectations_are_held_against_the_whole_log(
+    host: LogHost, tmp_path: Path
+) -> None:
+    log, _ = claim_log()
+    host.files = archive_files(log.notes)
+    assert_well(look(host, tmp_path / "s"), len(log.notes))
+    other = signer_of(YARD, 7)
+    expect = expecting(
+        tmp_path, f'[[organisation]]\ncode = "{YARD}"\nkeys = ["{other.vkey}"]\n'
+    )
+
+    told = look(host, tmp_path / "s", "--expect", expect)
+
+    assert set(kinds(told)) == {"key"}
+    assert len(told["alarms"]) == 2, "its first key, and the lot signed with it"
 
 
 @pytest.mark.parametrize(
-    "bad", [b"", b"nonsense", b"\xff\xfe\x00", b"{}" * 100, NOTES[3]]
-)
-def test_garbage_instead_of_a_checkpoint_is_an_alarm_or_a_trouble_and_moves_nothing(
-    host: LogHost, tmp_path: Path, bad: bytes
-) -> None:
-    look(host, tmp_path / "own")
-    before = (tmp_path / "own/monitor.json").read_bytes()
-    host.files["checkpoint"] = bad
-
-    result = look(host, tmp_path / "own")
-
-    assert result.exit_code in (1, 3)
-    assert (tmp_path / "own/monitor.json").read_bytes() == before
-    host.files = archive_files(NOTES[:400])
-    assert look(host, tmp_path / "own").exit_code == 0
-
-
-def test_nobody_there_is_a_trouble_and_no_alarm(tmp_path: Path) -> None:
-    with hosting({}) as gone:
-        url = gone.url
-    result = CliRunner().invoke(cli, [url, "--dir", str(tmp_path / "own"), "--json"])
-
-    assert result.exit_code == 3
-    assert told(result)["alarms"] == []
-    assert told(result)["troubles"]
-
-
-def test_an_alarm_runs_the_command_with_the_alarm_on_its_input(
-    host: LogHost, tmp_path: Path
-) -> None:
-    look(host, tmp_path / "own")
-    host.files = archive_files([*NOTES[:100], NOTES[850], *NOTES[101:400]])
-    out = tmp_path / "alarm.json"
-    code = (
-        f"import sys,pathlib; pathlib.Path({str(out)!r}).write_text(sys.stdin.read())"
-    )
-
-    look(host, tmp_path / "own", "--alarm-command", f'{sys.executable} -c "{code}"')
-
-    assert json.loads(out.read_text())["kind"] == "fork"
-
-
-def test_a_command_that_fails_is_said(host: LogHost, tmp_path: Path) -> None:
-    look(host, tmp_path / "own")
-    host.files = archive_files([*NOTES[:100], NOTES[850], *NOTES[101:400]])
-
-    result = look(host, tmp_path / "own", "--alarm-command", "/nowhere/at-all")
-
-    assert result.exit_code == 1
-    assert "/nowhere/at-all" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
+    "text",
     [
-        ("", "expected tables"),
-        ("[[organisation]]\ncode = 3\nkeys = []\n", "3 is no code"),
-        ('[[organisation]]\ncode = "A"\n', "expected code, keys"),
-        ('[[organisation]]\ncode = "A"\nkeys = ["a+b"]\n', "A: "),
-        ('[[organisation]]\ncode = "A"\nkeys = []\njournal = "none"\n', "none"),
-        ('[[organisation]]\ncode = "A"\nkeys = []\nother = 1\n', "expected code"),
+        "",
+        "organisation = 1",
+        "[[organisation]]\ncode = 'A'",
+        "[[organisation]]\ncode = 'A'\nkeys = 'x'",
+        "[[organisation]]\ncode = 'A'\nkeys = ['x+y+z']",
+        "[[organisation]]\ncode = 'A'\nkeys = []\njournal = 'missing'",
+        "[[organisation]]\ncode = 'A'\nkeys = []\nexpected = ['00']",
+        "[[organisation]]\ncode = 'A'\nkeys = []\nmore = 1",
     ],
 )
-def test_expectations_that_say_nothing_are_refused(
-    host: LogHost, tmp_path: Path, text: str, message: str
+def test_a_wrong_file_of_expectations_is_a_wrong_call(
+    host: LogHost, tmp_path: Path, text: str
 ) -> None:
-    path = expectations(tmp_path / "mine", text)
-
-    result = look(host, tmp_path / "own", "--expect", path)
+    result = run(host, tmp_path / "s", "--expect", expecting(tmp_path, text))
 
     assert result.exit_code == 2
-    assert message in result.stderr
+    assert "--expect" in result.stderr
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_garbage_at_any_address_is_told_and_believed_nowhere(
+    host: LogHost, tmp_path: Path, kind: str
+) -> None:
+    look(host, tmp_path)
+    host.files = archive_files(NOTES[:600])
+    for hurt in sorted(set(host.files) - {"policy"}):
+        host.meddle = lambda path, hurt=hurt: (  # type: ignore[misc]
+            GARBAGE[kind] if path == hurt else None
+        )
+        host.asked.clear()
+        told = look(host, tmp_path)
+        if hurt in host.asked:
+            assert kinds(told) == ["answer"], (hurt, told)
+            assert told["checked"] == 300
+    host.meddle = lambda path: None
+    assert_well(look(host, tmp_path), 600)
+
+
+def test_nobody_there_is_no_alarm_and_not_well_either(
+    host: LogHost, tmp_path: Path
+) -> None:
+    look(host, tmp_path)
+    with hosting({}) as gone:
+        pass
+
+    told = look(gone, tmp_path)
+    failing = run(gone, tmp_path)
+
+    assert told["alarms"] == []
+    assert len(told["troubles"]) == 1
+    assert failing.exit_code == 3
+    assert "not looked at" in failing.stderr
+    assert_well(look(host, tmp_path), 300)
+
+
+def test_a_log_without_a_new_checkpoint_goes_quiet(
+    host: LogHost, tmp_path: Path
+) -> None:
+    look(host, tmp_path, "--quiet-after", 30)
+    age(tmp_path, 31)
+
+    told = look(host, tmp_path, "--quiet-after", 30)
+    without = look(host, tmp_path)
+    host.files = archive_files(NOTES[:301])
+
+    assert kinds(told) == ["quiet"]
+    assert_well(without, 300)
+    assert_well(look(host, tmp_path, "--quiet-after", 30), 301)
+
+
+def age(folder: Path, minutes: int) -> None:
+    """Let the state be older than it is."""
+    path = folder / "monitor.json"
+    state = json.loads(path.read_bytes())
+
+    def earlier(text: str) -> str:
+        return (datetime.fromisoformat(text) - timedelta(minutes=minutes)).isoformat()
+
+    state["grown_at"] = earlier(state["grown_at"])
+    for one in state["ahead"].values():
+        one["since"] = earlier(one["since"])
+    path.write_text(json.dumps(state))
+
+
+def test_witnesses_that_fall_behind_are_an_alarm_after_a_while(
+    host: LogHost, tmp_path: Path
+) -> None:
+    more = archive_files(NOTES[:600])
+    tiles = {path: more[path] for path in more if path.startswith("tile")}
+    host.files |= tiles | {
+        "checkpoint/logged": checkpoint_of(NOTES[:600], witnessed=False)
+    }
+    assert_well(look(host, tmp_path), 300)
+    age(tmp_path, 11)
+
+    told = look(host, tmp_path)
+
+    assert kinds(told) == ["witnesses"]
+    assert (
+        "600 entries, and the quorum of its witnesses 300"
+        in (told["alarms"][0]["message"])
+    )
+    host.files = archive_files(NOTES[:600])
+    assert_well(look(host, tmp_path), 600)
+
+
+def test_a_checkpoint_that_lacks_the_quorum_is_an_alarm_after_a_while(
+    host: LogHost, tmp_path: Path
+) -> None:
+    look(host, tmp_path)
+    host.files = archive_files(NOTES[:600])
+    host.files["checkpoint"] = checkpoint_of(NOTES[:600], witnessed=False)
+    at_first = look(host, tmp_path)
+    age(tmp_path, 11)
+
+    assert at_first["alarms"] == []
+    assert "lacks the quorum" in at_first["notes"][0]
+    assert kinds(look(host, tmp_path)) == ["witnesses"]
+
+
+def test_a_mirror_and_a_witness_of_the_same_history_are_no_alarm(
+    host: LogHost, tmp_path: Path
+) -> None:
+    path = monitoring_path(ORIGIN).removeprefix("/")
+    with (
+        hosting(archive_files(NOTES[:200])) as mirror,
+        hosting({path: checkpoint_of(NOTES[:300])}) as witness,
+    ):
+        told = look(host, tmp_path, "--mirror", mirror.url, "--witness", witness.url)
+
+    assert_well(told, 300)
+
+
+@pytest.mark.parametrize("size", [200, 300, 600])
+def test_a_mirror_of_another_history_is_an_alarm_with_evidence(
+    host: LogHost, tmp_path: Path, size: int
+) -> None:
+    policy = tmp_path / "policy"
+    policy.write_bytes(host.files["policy"])
+    with hosting(archive_files(FORKED[:size])) as mirror:
+        told = look(host, tmp_path / "s", "--mirror", mirror.url)
+
+    assert kinds(told) == ["fork"]
+    shown = CliRunner().invoke(
+        verify, [told["alarms"][0]["evidence"], "--policy", str(policy)]
+    )
+    assert shown.exit_code == 0, shown.output
+
+
+def test_a_witness_of_another_history_is_an_alarm(
+    host: LogHost, tmp_path: Path
+) -> None:
+    path = monitoring_path(ORIGIN).removeprefix("/")
+    with hosting({path: checkpoint_of(FORKED[:200])}) as witness:
+        told = look(host, tmp_path, "--witness", witness.url)
+
+    assert kinds(told) == ["fork"]
+
+
+def test_what_others_have_seen_and_the_log_hides_is_an_alarm_after_a_while(
+    host: LogHost, tmp_path: Path
+) -> None:
+    with hosting(archive_files(NOTES[:600])) as mirror:
+        at_first = look(host, tmp_path, "--mirror", mirror.url)
+        age(tmp_path, 11)
+        told = look(host, tmp_path, "--mirror", mirror.url)
+        at_once = look(host, tmp_path / "o", "--mirror", mirror.url, "--grace", 0)
+    gone = look(host, tmp_path, "--mirror", mirror.url)
+
+    assert at_first["alarms"] == []
+    assert kinds(told) == kinds(at_once) == ["hidden"]
+    assert kinds(gone) == ["hidden"], "it was seen, whoever is silent now"
+    host.files = archive_files(NOTES[:600])
+    assert kinds(look(host, tmp_path)) == []
+
+
+def test_a_peer_that_is_silent_or_talks_nonsense_is_a_trouble(
+    host: LogHost, tmp_path: Path
+) -> None:
+    with hosting({"checkpoint": b"<html>"}) as mirror:
+        nonsense = look(host, tmp_path, "--mirror", mirror.url)
+    silent = look(host, tmp_path, "--witness", mirror.url)
+
+    for told in (nonsense, silent):
+        assert told["alarms"] == []
+        assert len(told["troubles"]) == 1
+        assert told["checked"] == 300
+
+
+def test_a_damaged_copy_is_told_and_mends_nothing(
+    host: LogHost, tmp_path: Path
+) -> None:
+    look(host, tmp_path)
+    (tmp_path / "log/tile/0/001.p/44").write_bytes(bytes(44 * 32))
+
+    told = look(host, tmp_path)
+
+    assert told["alarms"] == []
+    assert "remelt verify" in told["troubles"][0]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"checked": -1}', '{"odd": 1}'])
+def test_a_state_that_was_changed_is_refused(
+    host: LogHost, tmp_path: Path, text: str
+) -> None:
+    look(host, tmp_path)
+    (tmp_path / "monitor.json").write_text(text)
+
+    result = run(host, tmp_path)
+
+    assert result.exit_code == 1
+    assert "take it away to check everything anew" in result.stderr
+
+
+def test_a_stop_between_copy_and_check_loses_no_entry(
+    host: LogHost, tmp_path: Path
+) -> None:
+    look(host, tmp_path)
+    state = (tmp_path / "monitor.json").read_bytes()
+    log = [*NOTES[:300], bad_signature_log().notes[-1]]
+    host.files = archive_files(log)
+    assert kinds(look(host, tmp_path)) == ["entry"]
+    (tmp_path / "monitor.json").write_bytes(state)
+
+    assert kinds(look(host, tmp_path)) == ["entry"]
+
+
+def test_entries_that_are_not_given_are_said_not_to_be_checked(
+    host: LogHost, tmp_path: Path
+) -> None:
+    host.meddle = lambda path: (401, b"") if "entries" in path else None
+    told = look(host, tmp_path)
+    host.meddle = lambda path: None
+
+    assert (told["alarms"], told["size"], told["checked"]) == ([], 300, 0)
+    assert any("who signed what is not checked" in one for one in told["notes"])
+    assert_well(look(host, tmp_path), 300)
+
+
+def test_either_once_or_with_a_pause(host: LogHost, tmp_path: Path) -> None:
+    for arguments in ([], ["--once", "--every", "5"]):
+        result = CliRunner().invoke(cli, [host.url, *arguments])
+        assert result.exit_code == 2
+        assert "--once or --every" in result.stderr
+
+
+def test_a_log_on_a_server_is_followed_with_the_token_of_an_auditor(
+    world: World, tmp_path: Path
+) -> None:
+    org = world.register("yard")
+    site = world.facility(org, "gate", scales=SCALES)
+    for _ in range(3):
+        world.sourced(org, site)
+    assert world.checkpoint() is not None
+    with world.transaction() as session:
+        user = add_user(
+            session,
+            email="monitor@example.org",
+            name="示例监察",
+            password=PASSWORD,
+            roles=["mirror"],
+            organisation_id=None,
+            now=world.now,
+        )
+        _, token = make_token(
+            session,
+            user.id,
+            name="monitor",
+            scopes=["read"],
+            expires_at=world.now + timedelta(days=300),
+            now=world.now,
+        )
+    (tmp_path / "own.txt").write_text("")
+    expect = expecting(
+        tmp_path,
+        f'[[organisation]]\ncode = "{org}"\nkeys = []\njournal = "own.txt"\n',
+    )
+    url = world.engine.url.render_as_string(hide_password=False)
+    with serving(url, tmp_path / "server") as port:
+        address = f"http://127.0.0.1:{port}"
+        first = look(address, tmp_path / "s", token=token)
+        world.sourced(org, site)
+        head = world.checkpoint()
+        second = look(address, tmp_path / "s", token=token)
+        third = look(address, tmp_path / "s", "--expect", expect, token=token)
+
+    assert head is not None
+    assert_well(first, head.size - 1)
+    assert_well(second, head.size)
+    assert set(kinds(third)) == {"key"}
