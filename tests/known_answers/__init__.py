@@ -1,0 +1,1 @@
+"""Known answers: inputs with what they must give."""
