@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_babel import gettext
-from flask_babel import lazy_gettext as _l
 
 from app.queries.facts import EntryView
 from app.web.fact_details import (
@@ -23,55 +22,16 @@ from app.web.fact_details import (
     percent,
     text,
 )
+from app.web.fact_words import CARRIERS, SCHEMES, holder_name
 from app.web.labels import FORMAT_NAMES
 from app.web.names import role_name
 from app.web.numbers import THIN, grouped, mass
 from app.web.trace_pictures import name_of_province
-from app.web.verdict_texts import HELD_BY, MODELS
+from app.web.verdict_texts import MODELS
 from app.web.words import word
 from ledger import LedgerError, Verifier
 
 Data = Mapping[str, Any]
-CARRIERS = {
-    "electricity": _l("Electricity"),
-    "natural_gas": _l("Natural gas"),
-    "coal": _l("Coal"),
-    "oil": _l("Oil"),
-    "steam": _l("Steam"),
-    "other": _l("Other energy"),
-}
-SCHEMES = {
-    "own": _l("own number"),
-    "gtin_batch": _l("GTIN and batch"),
-    "vaa": _l("VAA code"),
-    "handle": _l("Handle"),
-    "other": _l("other name"),
-}
-PRIVATE_NAMES = {
-    "address": _l("Address"),
-    "certificate_number": _l("Certificate number"),
-    "contact": _l("Contact"),
-    "contract": _l("Contract"),
-    "coordinates": _l("Coordinates"),
-    "customer": _l("Customer"),
-    "declaration_number": _l("Declaration number"),
-    "driver": _l("Driver"),
-    "invoice": _l("Invoice"),
-    "legal_name": _l("Legal name"),
-    "note": _l("Note"),
-    "operator": _l("Operator"),
-    "price": _l("Price"),
-    "recipe": _l("Recipe"),
-    "supplier": _l("Supplier"),
-    "ticket": _l("Weighing ticket"),
-    "vehicle": _l("Vehicle"),
-    "waybill": _l("Waybill"),
-}
-HOLDERS = {
-    "organisation": _l("the organisation itself"),
-    "platform": _l("the platform"),
-    "operator": _l("the operator of the log"),
-}
 
 
 def fact_sheet(view: EntryView, references: References) -> Sheet:
@@ -84,21 +44,6 @@ def fact_sheet(view: EntryView, references: References) -> Sheet:
     else:
         write(sheet, view.fact["data"])
     return sheet
-
-
-def holder_name(held_by: str) -> str:
-    """Who keeps a key, in the language of the page."""
-    return str(HOLDERS.get(held_by, held_by))
-
-
-def private_name(name: str) -> str:
-    """What a confidential field is called, in the language of the page."""
-    return str(PRIVATE_NAMES.get(name, name))
-
-
-def holder_phrase(held_by: str) -> str:
-    """That somebody keeps a key, in the language of the page."""
-    return str(HELD_BY.get(held_by, held_by))
 
 
 def _genesis(sheet: Sheet, data: Data) -> None:

@@ -18,13 +18,13 @@ from app.export.tables import Row as TableRow
 from app.models import OrganisationRow, SigningKeyRow
 from app.publishing import log_policy
 from app.queries.cosigned import asks_for_witnesses, find_published_checkpoint
-from app.queries.explorer import (
+from app.queries.entry_search import (
     MOST_COUNTED,
     EntryQuestion,
     EntrySearch,
     find_organisations,
-    lots_behind,
 )
+from app.queries.explorer import lots_behind
 from app.queries.facts import EntryView, Reader
 from app.queries.log import find_checkpoint
 from app.queries.registers import keys_by_name, organisations_by_code
@@ -32,7 +32,7 @@ from app.security import find_actor, require_sign_in
 from app.services.errors import FieldFault, Forbidden, Refused
 from app.services.facts import FACT_TYPES
 from app.web.entry_words import sentence, type_name
-from app.web.fact_sheets import holder_name
+from app.web.fact_words import holder_name
 from app.web.ledger import bp, entry_reader, may_search
 from app.web.lists import asked_choice, asked_days, asked_key, asked_text, csv_file
 from app.web.numbers import grouped

@@ -522,6 +522,18 @@ def test_hostile_questions_break_nothing(site: Site, typed: str) -> None:
         assert "<script>alert" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "day", ["9999-12-31", "0001-01-01", "2026-02-30", "1900-01-01"]
+)
+def test_days_at_the_ends_of_the_calendar_break_nothing(site: Site, day: str) -> None:
+    client = site.person("auditor")
+
+    for name in ("since", "until"):
+        answer = client.get(f"/ledger/search?{name}={day}")
+        assert answer.status_code in (200, 422)
+        assert (answer.status_code == 422) == (f'id="{name}-error"' in answer.text)
+
+
 def test_a_wrong_code_or_day_is_said_beside_its_field(site: Site) -> None:
     client = site.person("auditor")
 
