@@ -1,4 +1,7 @@
-"""/v/…: the page behind a label, for everybody; no session, no cookie, no script."""
+"""/v/…: the page behind a label, for everybody; no session, no cookie.
+
+Its verdict needs no script; with one, the browser checks the proof itself and says so.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ from app.services.errors import refuse
 from app.services.label_paths import Station, paths
 from app.services.rules import SHANGHAI, materials, provinces
 from app.services.verdicts import Verdict, VerdictKind, judge_label
-from app.web import verdict_texts
+from app.web import verdict_texts, verifier_texts
 from app.web.claim_figures import percent, share_bar
 from app.web.numbers import mass_number
 from labels.codes import BadCode, format_code, parse_code
@@ -44,6 +47,7 @@ REVALIDATE = "public, no-cache"
 AN_HOUR = "public, max-age=3600"
 KEPT_PAGES = 1000
 MOST_PROVINCES, MOST_MATERIALS = 3, 2
+OWN_TEXTS = verifier_texts.CHECKS | verifier_texts.SHARED | verifier_texts.LABEL
 
 
 GUESSES = "30 per minute; 600 per day"
@@ -124,6 +128,7 @@ def _page(parsed: str, verdict: Verdict, stations: Sequence[Station]) -> str:
         shown_lot=mass_number(verdict.case.lot.net_g, "kg"),
         stations=[_station(one) for one in stations],
         texts=verdict_texts,
+        own_texts=OWN_TEXTS,
         material=materials()[verdict.case.lot.material],
         address=f"{_settings().base_url}/V/{parsed}",
         checkpoint_at=_moment(verdict),
