@@ -109,7 +109,6 @@ for command in (
     lots.cli,
     mirror.cli,
     monitor.cli,
-    monitor.cli,
     organisations.cli,
     serve,
     sign.cli,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -36,13 +38,11 @@ COMMAND_TIMEOUT_S = 60
 @click.command("monitor")
 @click.argument("url")
 @click.option(
-    "--state",
+    "--dir",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("remelt-monitor"),
-    show_default=True,
-    help="Folder of its own: a verified copy of the log, how far it was checked, and "
-    "evidence.",
+    help="For a verified copy, how far it was checked, and evidence; without it, a "
+    "folder here that is named after the host.",
 )
 @click.option("--once", is_flag=True, help="Look once, for a timer.")
 @click.option(
@@ -78,7 +78,7 @@ COMMAND_TIMEOUT_S = 60
     "witnesses",
     multiple=True,
     metavar="URL",
-    help="A witness whose monitoring path to compare with.",
+    help="A witness to compare with, besides those that the policy gives addresses of.",
 )
 @click.option(
     "--grace",
@@ -110,6 +110,7 @@ COMMAND_TIMEOUT_S = 60
 def cli(
     url: str,
     *,
+    folder: Path | None,
     once: bool,
     every: int | None,
     alarm_command: str | None,
@@ -130,11 +131,13 @@ def cli(
     if once == (every is not None):
         raise click.UsageError("say --once or --every SECONDS")
     command = _words(alarm_command)
-    monitor = _make_monitor(url, quiet=others.pop("quiet") or as_json, **others)
+    folder = folder or Path(_folder_name(url))
+    others["quiet"] |= as_json
+    monitor = _make_monitor(url, folder=folder, **others)
     worst = 0
     try:
         while True:
-            status = _look_once(monitor, others["folder"], command, as_json)
+            status = _look_once(monitor, folder, command, as_json)
             if every is None:
                 sys.exit(status)
             worst = 1 if 1 in (worst, status) else max(worst, status)
@@ -153,6 +156,10 @@ def _words(command: str | None) -> list[str]:
     if command is not None and not words:
         raise click.BadParameter("names no program", param_hint="--alarm-command")
     return words
+
+
+def _folder_name(url: str) -> str:
+    return "monitor-" + re.sub(r"[^0-9A-Za-z.-]+", "-", urlsplit(url).netloc or "log")
 
 
 def _make_monitor(

@@ -117,12 +117,14 @@ class Monitor:
         self._watch = EntryWatch(
             self._archive, self._watching.processes, self._state.key_indexes
         )
+        self._witnesses: dict[str, Peer] = {}
         self._waiting = Waiting(self._state.ahead, self._watching.grace)
 
     def close(self) -> None:
         """Give back the connections."""
-        for client in (self._client, *(one.client for one in self._watching.peers)):
-            client.close()
+        self._client.close()
+        for peer in (*self._watching.peers, *self._witnesses.values()):
+            peer.client.close()
 
     def look(self, now: datetime) -> Look:
         """Look at the log, its mirrors and its witnesses, once.
@@ -150,7 +152,7 @@ class Monitor:
         if found.troubles:
             told.update(self._state.told)  # what could not be seen may still stand
         self._state.told = sorted(told)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_state(self._folder / STATE, self._state)
 
     def _update(self, found: Look, now: datetime) -> Settled | None:
@@ -196,14 +198,17 @@ class Monitor:
         note = self._archive.read_checkpoint()
         head = read_checkpoint(note)
         found.size = head.size
-        peers = list(self._watching.peers)
-        if not found.troubles:  # else it need not be asked again
-            peers.insert(0, Peer(self._client, Kind.LOGGED))
+        asks_log = not found.troubles  # else it need not be asked again
         if self._archive.has_entries:
             self._check_entries(found)
         known = Known(self._client, self._archive, head, note, settled.pinned)
-        for peer in peers:
+        if asks_log:
+            self._compare(found, known, Peer(self._client, Kind.LOGGED), now)
+        for peer in self._watching.peers:
             self._compare(found, known, peer, now)
+        for peer in self._witnesses_of(settled):
+            # They have to cosign; that they show it to others is a courtesy
+            self._compare(found, known, peer, now, found.notes)
 
     def _check_entries(self, found: Look) -> None:
         state = self._state
@@ -225,7 +230,24 @@ class Monitor:
                 )
             state.expected_to = state.checked
 
-    def _compare(self, found: Look, known: Known, peer: Peer, now: datetime) -> None:
+    def _witnesses_of(self, settled: Settled) -> list[Peer]:
+        """Witnesses that the policy gives an address of, and nobody named."""
+        named = {peer.client.url for peer in self._watching.peers}
+        for one in settled.pinned.policy.witnesses:
+            url = (one.url or "").rstrip("/")
+            if url and url not in named and url not in self._witnesses:
+                self._witnesses[url] = Peer(LogClient(url), Kind.WITNESS)
+        return list(self._witnesses.values())
+
+    def _compare(
+        self,
+        found: Look,
+        known: Known,
+        peer: Peer,
+        now: datetime,
+        silences: list[str] | None = None,
+    ) -> None:
+        """Compare with one of them; that it is silent goes to the troubles, or here."""
         size = 0
         try:
             size, alarms = compare_with(peer, known)
@@ -233,7 +255,7 @@ class Monitor:
         except NothingLogged:
             return
         except PeerSilent as error:
-            found.troubles.append(str(error))
+            (found.troubles if silences is None else silences).append(str(error))
         kind = "witnesses" if peer.kind is Kind.LOGGED else "hidden"
         self._owe(found, kind, peer.where, size, now)
 

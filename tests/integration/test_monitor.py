@@ -17,7 +17,15 @@ from app.cli.verify import cli as verify
 from app.services import log_fetching
 from app.services.tokens import make_token
 from app.services.users import add_user
-from ledger import leaf_hash, parse_entry, sign_entry
+from ledger import (
+    Policy,
+    PolicyWitness,
+    Signer,
+    Verifier,
+    leaf_hash,
+    parse_entry,
+    sign_entry,
+)
 from ledger.witnessing import monitoring_path
 from tests.archives import archive_files, checkpoint_of, long_log
 from tests.bench.serving import serving
@@ -25,6 +33,10 @@ from tests.log_host import LogHost, hosting
 from tests.people import PASSWORD
 from tests.small_log import (
     ORIGIN,
+    POLICY,
+    REGISTRAR,
+    SMELTER,
+    WITNESS,
     YARD,
     SmallLog,
     claim_log,
@@ -61,7 +73,7 @@ def host() -> Iterator[LogHost]:
 
 def run(host: LogHost | str, folder: Path, *more: object, token: str = "") -> Result:
     url = host if isinstance(host, str) else host.url
-    arguments = [url, "--state", str(folder), "--once", *map(str, more)]
+    arguments = [url, "--dir", str(folder), "--once", *map(str, more)]
     return CliRunner().invoke(cli, arguments, env={"REMELT_TOKEN": token})
 
 
@@ -73,6 +85,10 @@ def look(host: LogHost | str, folder: Path, *more: object, token: str = "") -> A
     assert result.exit_code == expected, result.output
     assert told["passed"] is (expected == 0)
     return told
+
+
+def key_id_of(signer: Signer) -> str:
+    return Verifier.parse(signer.vkey).key_id.hex()
 
 
 def kinds(told: Any) -> list[str]:
@@ -343,7 +359,7 @@ def test_a_new_key_that_was_announced_is_no_alarm(
     )
     log.add("key.registered", YARD, key_fact(YARD, second), first)
     log.add("lot.sourced", YARD, {"lot": "L0T000000009"}, second)
-    revoked = {"key_id": first.verifier.key_id.hex(), "reason": "示例"}
+    revoked = {"key_id": key_id_of(first), "reason": "示例"}
     leaf = log.add("key.revoked", YARD, revoked, second)
     host.files = archive_files(log.notes)
 
@@ -639,6 +655,67 @@ def test_entries_that_are_not_given_are_said_not_to_be_checked(
     assert (told["alarms"], told["size"], told["checked"]) == ([], 300, 0)
     assert any("who signed what is not checked" in one for one in told["notes"])
     assert_well(look(host, tmp_path), 300)
+
+
+@pytest.mark.parametrize("place", [150, 450])
+def test_a_signature_that_was_spoilt_is_named_with_its_entry(
+    host: LogHost, tmp_path: Path, place: int
+) -> None:
+    if place > 300:
+        look(host, tmp_path)
+    note = NOTES[place]
+    spoilt = [*NOTES[:place], note[:-3] + b"AA\n", *NOTES[place + 1 : 500]]
+    host.files = archive_files(spoilt)
+
+    told = look(host, tmp_path)
+
+    assert ("entry", place) in {(one["kind"], one["entry"]) for one in told["alarms"]}
+
+
+def test_a_key_that_ended_signs_no_more(host: LogHost, tmp_path: Path) -> None:
+    """Validity is by index: what comes behind the end of a key is an alarm."""
+    log, _ = claim_log()
+    ended = {"key_id": key_id_of(signer_of(YARD)), "reason": "lost"}
+    log.add("key.revoked", YARD, ended, REGISTRAR)
+    log.add("lot.sourced", YARD, {"lot": "L0T000000009"}, signer_of(YARD))
+    host.files = archive_files(log.notes)
+
+    [alarm] = look(host, tmp_path)["alarms"]
+
+    assert (alarm["kind"], alarm["entry"]) == ("entry", len(log.notes) - 1)
+
+
+def test_owners_hear_nothing_of_the_keys_of_others(
+    host: LogHost, tmp_path: Path
+) -> None:
+    log, _ = claim_log()
+    expect = expecting(
+        tmp_path,
+        f'[[organisation]]\ncode = "{YARD}"\nkeys = ["{signer_of(YARD).name}"]\n'
+        f'expected = ["{leaf_hash(log.notes[2]).hex()}"]\n',
+    )
+    second = signer_of(SMELTER, 2)
+    log.add("key.registered", SMELTER, key_fact(SMELTER, second), signer_of(SMELTER))
+    host.files = archive_files(log.notes)
+
+    assert_well(look(host, tmp_path / "s", "--expect", expect), len(log.notes))
+
+
+def test_witnesses_of_the_policy_are_asked_and_need_not_answer(
+    host: LogHost, tmp_path: Path
+) -> None:
+    path = monitoring_path(ORIGIN).removeprefix("/")
+    with hosting({path: checkpoint_of(FORKED[:200])}) as witness:
+        listed = Policy(
+            POLICY.logs, (PolicyWitness("w1", WITNESS.vkey, witness.url),), (), "w1"
+        )
+        host.files = archive_files(NOTES[:300], policy=listed)
+        told = look(host, tmp_path)
+    silent = look(host, tmp_path)
+
+    assert kinds(told) == ["fork"]
+    assert (silent["alarms"], silent["troubles"]) == ([], [])
+    assert any(witness.url in one for one in silent["notes"])
 
 
 def test_either_once_or_with_a_pause(host: LogHost, tmp_path: Path) -> None:
