@@ -41,6 +41,10 @@ PRIVATE_NAMES = {
     "vehicle": _l("Vehicle"),
     "waybill": _l("Waybill"),
 }
+BRIEF = {
+    "organisation": _l("own key"),
+    "platform": _l("key with the platform"),
+}
 HOLDERS = {
     "organisation": _l("the organisation itself"),
     "platform": _l("the platform"),
@@ -56,6 +60,11 @@ def holder_name(held_by: str) -> str:
 def private_name(name: str) -> str:
     """What a confidential field is called, in the language of the page."""
     return str(PRIVATE_NAMES.get(name, name))
+
+
+def holder_brief(held_by: str) -> str:
+    """The same where there is little room."""
+    return str(BRIEF.get(held_by, ""))
 
 
 def holder_phrase(held_by: str) -> str:

@@ -27,7 +27,14 @@ CHECKS = (
     .strip()
     .rstrip(";")
 )
-VISITORS = ("/", "/login", "/problems/refused")
+VISITORS = (
+    "/",
+    "/login",
+    "/problems/refused",
+    "/ledger",
+    "/ledger/entries/0",
+    "/ledger/entries/17",
+)
 PAGES = (
     "/",
     "/lots/new",
@@ -40,6 +47,10 @@ PAGES = (
     "/account/tokens",
     "/account/users",
     "/logged/17",
+    "/ledger",
+    "/ledger/search",
+    "/ledger/entries/17",
+    f"/ledger/keys/{code_of('ORG-Y')}",
     f"/transfers/{code_of('T-1')}",
 )
 
