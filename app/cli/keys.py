@@ -68,11 +68,13 @@ def new(
     """
     code = new_code() if org is None else _code(org)
     log_vkey = None if policy_file is None else _pinned(policy_file)
-    if log_vkey is None or (number is None and token is not None):
+    # An organisation that is new has no key yet, and nobody to ask
+    asks_number = number is None and org is not None and token is not None
+    if log_vkey is None or asks_number:
         with open_server(server_url, token) as server:
             log_vkey = log_vkey or server.log_vkey()
-            if number is None and token is not None:
-                number = server.get("/keys")["next_number"]
+            if asks_number:
+                number = _next_number(server, code)
     passphrase = read_passphrase(passphrase_file, new=True)
     pair = make_pair(file, passphrase, org=code, number=number or 1, log_vkey=log_vkey)
     _print(_request(pair.current, passphrase, pair.following.digest), as_json)
@@ -201,6 +203,16 @@ def list_all(server_url: str | None, token: str | None, as_json: bool) -> None:
         if ended is not None:
             stretch = f"entries {one['from_index']} to {ended}, ended"
         click.echo(f"{one['key_name']}  {one['key_id']}  {one['held_by']}  {stretch}")
+
+
+def _next_number(server: Server, code: str) -> int:
+    keys = server.get("/keys")
+    if keys["organisation"] != code:
+        raise ClientError(
+            f"the token is of organisation {keys['organisation']}, the key of {code}"
+        )
+    number: int = keys["next_number"]
+    return number
 
 
 def _request(key: KeyFile, passphrase: str, following: str | None) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from app.services.expectations import BadExpectations, read_expectations
 from app.services.mirroring import settle_policy
 from app.services.monitor_entries import Alarm
 from app.services.monitor_peers import Kind, Peer
-from app.services.monitoring import Look, Monitor, Watching
+from app.services.monitoring import Look, Monitor, Watching, expect_nothing
 
 COMMAND_TIMEOUT_S = 60
 
@@ -187,7 +187,9 @@ def _make_monitor(
     after = None if quiet_after is None else timedelta(minutes=quiet_after)
     watching = Watching(
         peers=peers,
-        expectations=lambda: read_expectations(expect_file) if expect_file else (),
+        expectations=expect_nothing
+        if expect_file is None
+        else lambda: read_expectations(expect_file),
         grace=timedelta(minutes=grace),
         quiet_after=after,
         processes=processes,
@@ -292,6 +294,4 @@ def _tell(found: Look, alarms: list[dict[str, Any]]) -> None:
             if name in alarm:
                 click.echo(f"  {name}: {alarm[name]}")
     if not alarms and not found.troubles:
-        click.echo(
-            f"{found.size} entries, {found.checked} of them checked: all is well"
-        )
+        click.echo(f"{found.size} entries, {found.checked} of them checked: no alarm")

@@ -66,6 +66,11 @@ class Look:
     on_trust: bool = False
 
 
+def expect_nothing() -> Sequence[Expectation]:
+    """No owner of a key is watched for."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
     """What a monitor looks at besides the log itself.
@@ -79,7 +84,7 @@ class Watching:
     """
 
     peers: Sequence[Peer] = ()
-    expectations: Callable[[], Sequence[Expectation]] = lambda: ()
+    expectations: Callable[[], Sequence[Expectation]] = expect_nothing
     grace: timedelta = GRACE
     quiet_after: timedelta | None = None
     processes: int = 1
@@ -201,6 +206,8 @@ class Monitor:
         asks_log = not found.troubles  # else it need not be asked again
         if self._archive.has_entries:
             self._check_entries(found)
+        elif self._watching.expectations is not expect_nothing:
+            found.troubles.append("what you expect needs entries, and none are read")
         known = Known(self._client, self._archive, head, note, settled.pinned)
         if asks_log:
             self._compare(found, known, Peer(self._client, Kind.LOGGED), now)

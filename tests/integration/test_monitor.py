@@ -119,7 +119,10 @@ def test_no_alarm_is_raised_as_long_as_all_is_well(
         )
         assert_well(told, size)
     assert not mark.exists()
-    assert "all is well" in run(host, tmp_path / "s").stdout
+    assert (
+        "1100 entries, 1100 of them checked: no alarm"
+        in run(host, tmp_path / "s").stdout
+    )
 
 
 def test_only_new_entries_are_asked_for(host: LogHost, tmp_path: Path) -> None:
@@ -650,9 +653,12 @@ def test_entries_that_are_not_given_are_said_not_to_be_checked(
 ) -> None:
     host.meddle = lambda path: (401, b"") if "entries" in path else None
     told = look(host, tmp_path)
+    expect = expecting(tmp_path, f'[[organisation]]\ncode = "{YARD}"\nkeys = []\n')
+    expected = look(host, tmp_path, "--expect", expect)
     host.meddle = lambda path: None
 
     assert (told["alarms"], told["size"], told["checked"]) == ([], 300, 0)
+    assert expected["troubles"] == ["what you expect needs entries, and none are read"]
     assert any("who signed what is not checked" in one for one in told["notes"])
     assert_well(look(host, tmp_path), 300)
 
