@@ -49,6 +49,11 @@ LABEL = {
 
 ALONE = {
     "holds_whole": _l("The proof holds"),
+    "agrees_alone": _l("Agrees with itself"),
+    "sentence_agrees_alone": _l(
+        "Every check holds, under the policy that the file itself brings along. Give "
+        "the policy that you trust: only then does it show whose log this is."
+    ),
     "holds_not": _l("The proof does not hold"),
     "holds_no_longer": _l("Holds no longer"),
     "no_bundle": _l("No proof"),
@@ -72,9 +77,37 @@ ALONE = {
     "lot": _l("Lot"),
     "organisation": _l("Organisation"),
     "signed_with": _l("Signed with"),
-    "entries_shown": _l("Entries shown"),
-    "entries_hidden": _l("shown by their hash only"),
     "held_organisation": _l("key kept by the organisation itself"),
     "held_platform": _l("key kept by this platform on its behalf"),
     "reason": _l("Reason given"),
+    "what": _l("What was checked"),
+    "mass": _l("Mass claimed"),
+    "stated_at": _l("Stated at, as the signer says"),
+    "log": _l("The log"),
+    "too_large": _l("The file is larger than 100 MB: it is no proof of a label."),
 }
+"""By the names that ``verify_alone.js`` gives them."""
+
+PAGE = {
+    "title": _l("Check a proof yourself"),
+    "lead": _l(
+        "This page works from disk, without network: what you open stays on this "
+        "device."
+    ),
+    "pick_bundle": _l("The proof that you downloaded (.json)"),
+    "pick_policy": _l("The policy of the log that you trust"),
+    "drop": _l("Or drop the files anywhere on this page."),
+    "limits": _l("What no check of a proof can show"),
+    "limit_true": _l(
+        "That what was signed is true: only that it was signed, and stays."
+    ),
+    "limit_metal": _l("That the metal in your hand is the metal of the label."),
+    "limit_later": _l(
+        "That the claim was not withdrawn after the proof was made: ask the log again."
+    ),
+    "limit_anchor": _l(
+        "That the policy is the right one: take it from elsewhere than the proof."
+    ),
+    "no_script": _l("This page checks by a script, and scripts are switched off."),
+}
+"""What ``verify.html`` says around it."""

@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -18,6 +19,7 @@ from flask import (
     redirect,
     render_template,
     request,
+    send_from_directory,
     stream_with_context,
     url_for,
 )
@@ -147,6 +149,17 @@ def show_policy() -> Response:
     response.headers["Cache-Control"] = AN_HOUR
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
+
+
+@bp.get("/verify.html")
+def show_verifier() -> BaseResponse:
+    """The verifier as one file, for a disk: it needs no server."""
+    return send_from_directory(
+        Path(current_app.static_folder or ""),
+        "verify.html",
+        as_attachment=True,
+        max_age=3600,
+    )
 
 
 @bp.get("/v/<code>/bundle")

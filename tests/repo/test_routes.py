@@ -52,6 +52,7 @@ PUBLIC = {
     "verify.show_label": "buyers have no account",
     "verify.show_label_printed": "as above, in the upper case of the label",
     "verify.show_policy": "what a verifier needs of us",
+    "verify.show_verifier": "the verifier as a file, for whoever has a proof",
 }
 
 

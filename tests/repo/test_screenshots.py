@@ -26,6 +26,7 @@ NO_PAGES = {
     "verify.show_bundle_printed": "a file",
     "verify.show_label_printed": "the same page in the upper case of the label",
     "verify.show_policy": "a text for programs",
+    "verify.show_verifier": "a file",
     "web.show_composition_picture": "a picture on the page of a lot",
     "web.show_trace_picture": "a picture on the page of a lot",
     "web.show_preview": "a picture on the page of new labels",
