@@ -171,6 +171,7 @@ def check_rows(yards: Yards, tmp_path: Path) -> None:
     fold.engine.dispose()
 
 
+@pytest.mark.soak
 def test_two_servers_with_killed_workers_and_signer_keep_one_history(
     yards: Yards, tmp_path: Path
 ) -> None:
