@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from app.api import bp
 from app.db import reading
@@ -10,6 +13,7 @@ from app.publishing import log_policy
 from app.queries.cosigned import find_published_covering
 from app.queries.facts import EntryView, get_entry_view, list_entries
 from app.queries.log import DatabaseTiles
+from app.queries.registers import keys_by_name
 from app.schemas.entries import (
     EntriesIn,
     EntriesOut,
@@ -92,9 +96,10 @@ def show_entries(query: EntryListIn) -> EntryListOut:
             limit=query.limit,
             fact_type=query.type,
         )
+        entries = _out(session, views)
     more = len(views) == query.limit
     return EntryListOut(
-        entries=[_out(view) for view in views],
+        entries=entries,
         next_after=views[-1].entry_index if more else None,
     )
 
@@ -104,7 +109,8 @@ def show_entries(query: EntryListIn) -> EntryListOut:
 def show_entry(index: int) -> EntryOut:
     """One entry, with its note as signed."""
     with reading() as session:
-        return _out(get_entry_view(session, log_reader_for(current_actor()), index))
+        view = get_entry_view(session, log_reader_for(current_actor()), index)
+        return _out(session, [view])[0]
 
 
 @bp.get("/entries/<int:index>/proof")
@@ -130,8 +136,19 @@ def show_proof(index: int) -> ProofOut:
         )
 
 
-def _out(view: EntryView) -> EntryOut:
-    fields: dict[str, Any] = {
-        name: getattr(view, name) for name in EntryOut.model_fields
-    }
-    return EntryOut(**(fields | {"signers": list(view.signers)}))
+def _out(session: Session, views: Sequence[EntryView]) -> list[EntryOut]:
+    keys = keys_by_name(session, (name for view in views for name in view.signers))
+    entries = []
+    for view in views:
+        fields: dict[str, Any] = {
+            name: getattr(view, name)
+            for name in EntryOut.model_fields
+            if name != "held_by"
+        }
+        fields["signers"] = list(view.signers)
+        # The registrar's key is in log.genesis, and in no row
+        fields["held_by"] = [
+            keys[name].held_by if name in keys else "operator" for name in view.signers
+        ]
+        entries.append(EntryOut(**fields))
+    return entries

@@ -228,11 +228,15 @@ class EntryListIn(BaseModel):
 
 
 class EntryOut(BaseModel):
-    """An entry; ``private`` holds values that only its own organisation sees."""
+    """An entry; ``private`` holds values that only its own organisation sees.
+
+    ``held_by`` says of each of the ``signers``, in their order, who keeps the key.
+    """
 
     entry_index: int
     leaf_hash: str
     signers: list[str]
+    held_by: list[Literal["organisation", "platform", "operator"]]
     fact: dict[str, Any]
     voided_by: int | None
     private: dict[str, str]

@@ -142,6 +142,15 @@ def test_facts_are_signed_on_the_machine_and_the_log_says_who_holds_the_key(
     client = holder.yards.client("manager", holder.org)
     shown = client.get(f"/api/v1/entries/{receipt['entry_index']}").json
     assert shown["private"] == {"supplier": "示例供方", "ticket": "T-1"}
+    assert (shown["signers"], shown["held_by"]) == (
+        [holder.signer().name],
+        ["organisation"],
+    )
+    known = history(holder.world)
+    listed = client.get("/api/v1/entries?limit=1000").json["entries"]
+    assert len(listed) > 1
+    for one in listed:
+        assert one["held_by"] == [known.held_by(name) for name in one["signers"]]
 
 
 def test_the_same_file_again_adds_nothing_with_or_without_ids(holder: Holder) -> None:
