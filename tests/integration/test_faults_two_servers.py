@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -232,10 +233,12 @@ def test_two_signers_at_once_over_growing_entries_never_disagree(
             rounds += 1
         return rounds
 
-    def append() -> None:
-        client = yards.client("recycler", yards.own)
+    clients = [yards.client("recycler", yards.own) for _ in range(2)]
+
+    def append(client: FlaskClient) -> None:
         for _ in range(40):
             answer = send(client, yards.sourced())
+            assert answer.status_code == 201, answer.text
             seen.acknowledge(answer.json["receipts"][0])
 
     with ThreadPoolExecutor(4) as pool:
@@ -243,10 +246,12 @@ def test_two_signers_at_once_over_growing_entries_never_disagree(
         for name in ("a", "b"):
             (tmp_path / name).mkdir()
             signers.append(pool.submit(sign, tmp_path / name))
-        for one in [pool.submit(append) for _ in range(2)]:
-            one.result(60)
-        await_signed(yards)
-        ended.set()
+        try:
+            for one in [pool.submit(append, client) for client in clients]:
+                one.result(60)
+            await_signed(yards)
+        finally:
+            ended.set()
         assert all(one.result(30) > 1 for one in signers)
 
     assert len(seen.receipts) == 80
