@@ -34,6 +34,7 @@ from app.queries.facts import Reader
 from app.queries.users import get_standing
 from app.services.access import Actor
 from app.services.device_signing import Device
+from app.services.disclosures import Looker
 from app.services.errors import Unauthenticated, refuse
 from app.services.keys import KeyRing
 from app.services.passwords import find_password_faults, normalise_password
@@ -264,7 +265,15 @@ def _reader(actor: Actor | None, action: str) -> Reader:
         return Reader(everything)
     if not everything:
         everything = actor.may(action, "other")
-    return Reader(everything, actor.organisation_id, actor.organisation_code)
+    return Reader(
+        everything,
+        actor.organisation_id,
+        actor.organisation_code,
+        # A token that may not read entries opens no private value either
+        Looker(keyring(), actor.organisation_id, actor.organisation_code, now())
+        if actor.may("read-entry")
+        else None,
+    )
 
 
 def preferred_locale() -> str | None:

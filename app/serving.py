@@ -36,6 +36,7 @@ from app.security import doors, keyring, now
 from app.services.archive import policy_text
 from app.services.checkpoints import check_witnesses, note_alive, sign_head
 from app.services.copies import advice_for, compare_copies
+from app.services.disclosures import tidy
 from app.services.errors import LogRolledBack
 from app.services.genesis import get_trust_root
 from app.services.import_jobs import work_off
@@ -295,6 +296,7 @@ def run_importer(parent: int) -> None:
         while not stop.is_set() and os.getppid() == parent:
             try:
                 job = work_off(doors(), keyring(), check_fact, now)
+                tidy(reading, transaction, keyring(), now())
             except Exception as error:
                 # The file is marked as failed; the next one must not wait for it
                 importer_log.exception("an import failed", reason=str(error))

@@ -17,9 +17,11 @@ from app.queries.log import get_head
 from app.schema import check_schema, newest_revision, upgrade
 from app.security import keyring, now
 from app.services.backup import read_manifest, restore_backup, write_backup
+from app.services.disclosures import tidy
 from app.services.errors import Conflict
 from app.services.genesis import found_log, new_log_key
 from app.services.published import find_published
+from app.services.vault_file import restore_vault, write_vault
 from ledger import Signer
 
 cli = AppGroup("db", help="The database: upgrade it, back it up, restore it.")
@@ -50,8 +52,12 @@ def backup(file: Path, quiet: bool) -> None:
     """Write one consistent copy of the database into FILE; writers go on meanwhile.
 
     The log key and the key-encryption key are not in it: keep copies of them apart.
+    The keys of private values go to FILE.vault: keep the newest one only, in another
+    place, and with it what was erased stays erased in every older backup.
     """
     check_schema(engine_of(current_app))
+    tidy(reading, transaction, keyring(), now())
+    vault = file.with_name(f"{file.name}.vault")
     with reading() as session:
         made = write_backup(
             session,
@@ -60,6 +66,8 @@ def backup(file: Path, quiet: bool) -> None:
             now=now(),
             progress=_told(quiet),
         )
+        keys = write_vault(session, vault)
+    click.echo(f"{vault}: {keys} keys of private values")
     click.echo(
         f"{file}: {made.rows} rows, log {made.origin} at {made.log_size} entries, "
         f"root {made.log_root}"
@@ -75,8 +83,16 @@ def backup(file: Path, quiet: bool) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A checkpoint known outside, of a mirror or a witness; may be repeated.",
 )
+@click.option(
+    "--vault",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The newest keys of private values, FILE.vault of the newest backup. Without "
+    "it, the one beside FILE counts, if there is one.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def restore(file: Path, checkpoints: tuple[Path, ...], quiet: bool) -> None:
+def restore(
+    file: Path, checkpoints: tuple[Path, ...], vault: Path | None, quiet: bool
+) -> None:
     """Fill an empty database from FILE, once all of it agrees with its log.
 
     Every entry is rehashed, every signature and checkpoint checked, every mass
@@ -99,6 +115,15 @@ def restore(file: Path, checkpoints: tuple[Path, ...], quiet: bool) -> None:
             published=published,
             progress=_told(quiet),
         )
+        beside = file.with_name(f"{file.name}.vault")
+        found = vault or (beside if beside.exists() else None)
+        keys = None if found is None else restore_vault(session, found)
+    click.echo(
+        "No keys of private values: none of these can be read. Name them with --vault."
+        if keys is None
+        else f"{keys} keys of private values",
+        err=True,
+    )
     click.echo(
         f"{manifest.rows} rows restored: log {manifest.origin}, "
         f"{manifest.log_size} entries, root {manifest.log_root}"

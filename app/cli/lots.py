@@ -24,6 +24,7 @@ from app.queries.users import get_organisation_id
 from app.schemas.entries import check_fact
 from app.security import doors, keyring, now
 from app.services.access import Actor
+from app.services.disclosures import Looker
 from app.services.exporting import RowExport
 from app.services.importing import Importer, ImportResult, import_file
 from labels.codes import format_code
@@ -178,7 +179,11 @@ def export(template: str, file: Path, organisation: str, language: str) -> None:
     """
     with reading() as session:
         found = RowExport(
-            session, organisation, template, "en" if language == "en" else "zh"
+            session,
+            organisation,
+            template,
+            "en" if language == "en" else "zh",
+            Looker(keyring(), None, organisation, now()),
         )
         if file.suffix.lower() == ".xlsx":
             title = get_template(template).title(found.language)

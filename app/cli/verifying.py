@@ -21,9 +21,10 @@ from app.queries.log import find_checkpoint, get_head
 from app.queries.log_spans import count_entries, find_roots
 from app.schema import trigger_faults, upgrade
 from app.schemas.facts import schema_fault
-from app.security import now
+from app.security import keyring, now
 from app.services.auditing import audit_committed
 from app.services.differences import Difference
+from app.services.disclosure_check import check_disclosures
 from app.services.errors import LogRolledBack
 from app.services.folding import fold_entries, iter_entries
 from app.services.genesis import get_trust_root
@@ -160,6 +161,8 @@ class _Check:
                 return [*found, empty]
             self._measure(session)
             verified = self._log_and_tables(session, found, incremental=incremental)
+        with _readable("private values", found), reading() as session:
+            found += check_disclosures(session, keyring())
         with (
             _readable("the material", found),
             self._bar(self.size, "Material") as tell,

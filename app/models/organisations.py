@@ -114,23 +114,28 @@ class DisclosureRow(Base):
     name: Mapped[str] = mapped_column(Text)
     text: Mapped[str | None] = mapped_column(Text)
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    key_number: Mapped[int | None] = mapped_column(Integer)
+    key_number: Mapped[int | None] = mapped_column(BigInteger, index=True)
 
 
 class DisclosureKeyRow(Base):
-    """The key under which an organisation's private values are kept.
+    """A key of an organisation, under which some of its private values are kept.
 
-    Sealed under the key-encryption key, and left out of the backup of the database:
-    whoever destroys it erases the values in every backup. ``sealed`` is then empty.
+    One for what was stated at once. Sealed under the key-encryption key, and left out
+    of the backup of the database: whoever destroys it erases the values in every
+    backup. ``sealed`` is then empty. ``condemned_at``: a value under it was erased;
+    those that stay move to another key, and this one is destroyed.
     """
 
     __tablename__ = "disclosure_key"
     __table_args__ = (OPERATIONAL,)
 
     org: Mapped[str] = mapped_column(Text, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, autoincrement=False
+    )
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    condemned_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     destroyed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import (
-    DisclosureRow,
     EntryPartyRow,
     LogEntryRow,
     OrganisationRow,
     VoidingRow,
 )
 from app.queries.errors import NotFound
-from ledger import parse_disclosure, parse_entry
+from ledger import parse_entry
+
+OpenPrivate = Callable[[Session, Sequence[int]], Mapping[int, Mapping[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class Reader:
         everything: Auditors, registered mirrors, or a public log.
         organisation_id: Reads what it signed or is a party of; None: nothing.
         organisation_code: Its code.
+        open_private: Gives the private values of entries that the caller may see.
     """
 
     everything: bool
     organisation_id: int | None = None
     organisation_code: str | None = None
+    open_private: OpenPrivate | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +119,21 @@ def _view(session: Session, row: LogEntryRow, reader: Reader) -> EntryView:
     voided = session.scalar(
         select(VoidingRow.id).where(VoidingRow.voided_index == row.entry_index)
     )
-    own = row.org == reader.organisation_code
     return EntryView(
         entry_index=row.entry_index,
         leaf_hash=row.leaf_hash.hex(),
         signers=tuple(line.name for line in entry.signatures),
         fact=entry.fact,
         voided_by=None if voided is None else voided // 1024,
-        private=_private(session, row.entry_index) if own else {},
+        private=_private(session, row.entry_index, reader),
         note=row.note.decode(),
     )
 
 
-def _private(session: Session, index: int) -> dict[str, str]:
-    rows = session.scalars(
-        select(DisclosureRow.text).where(DisclosureRow.entry_index == index)
-    )
-    shown = (parse_disclosure(text) for text in rows)
-    return {one.name: one.value for one in shown}
+def _private(session: Session, index: int, reader: Reader) -> dict[str, str]:
+    if reader.open_private is None:
+        return {}
+    return dict(reader.open_private(session, [index]).get(index, {}))
 
 
 def find_organisation(session: Session, code: str) -> OrganisationRow | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
-from app.models import DisclosureRow, ErasureRow, LogEntryRow, row_id
+from app.models import DisclosureKeyRow, DisclosureRow, ErasureRow, LogEntryRow, row_id
 from app.services.errors import refuse
 from app.services.facts import Fact
 from app.services.work import Work
@@ -59,4 +59,22 @@ def post_erased(work: Work, fact: Fact, index: int) -> None:
             },
         )
     table: Any = DisclosureRow.__table__
+    _condemn_keys(work, fact, data["digests"])
     work.connection.execute(delete(table).where(table.c.digest.in_(data["digests"])))
+
+
+def _condemn_keys(work: Work, fact: Fact, digests: list[str]) -> None:
+    """Have the keys of what is erased destroyed, so that no old backup opens it.
+
+    ``disclosures.tidy`` does so behind the lock: what else is under them moves first.
+    """
+    values: Any = DisclosureRow.__table__
+    keys: Any = DisclosureKeyRow.__table__
+    numbers = select(values.c.key_number).where(
+        values.c.digest.in_(digests), values.c.key_number.is_not(None)
+    )
+    work.connection.execute(
+        update(keys)
+        .where(keys.c.org == fact.org, keys.c.number.in_(numbers))
+        .values(condemned_at=work.now)
+    )

@@ -111,6 +111,5 @@ class LogRolledBack(ServiceError):
     """The log no longer extends what was signed: an old copy was restored."""
 
 
-
 class LogChanged(LogRolledBack):
     """What was signed is not what the entries give: the past was changed."""

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from app.intake.templates import Language, get_template
 from app.intake.writing import TransferParts, cells_of, rows_of
 from app.models import (
-    DisclosureRow,
     FacilityRow,
     LogEntryRow,
     LotAliasRow,
@@ -19,9 +18,10 @@ from app.models import (
     TransferRow,
     VoidingRow,
 )
+from app.services.disclosures import Looker
 from app.services.facts import parse_at
 from labels.codes import format_code
-from ledger import parse_disclosure, parse_entry
+from ledger import parse_entry
 
 CHUNK = 500
 
@@ -35,6 +35,7 @@ class RowExport:
         org: Code of the organisation.
         template: Id of the template.
         language: Of heads and words.
+        open_private: Opens the organisation's private values.
         facts: How many facts were written so far.
         left_out: Facts with fields that the template has no column for, by field.
     """
@@ -43,6 +44,7 @@ class RowExport:
     org: str
     template: str
     language: Language
+    open_private: Looker
     facts: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -74,7 +76,8 @@ class RowExport:
             ).all()
             if not entries:
                 return
-            private = _private(self.session, [row.entry_index for row in entries])
+            indexes = [row.entry_index for row in entries]
+            private = self.open_private(self.session, indexes)
             for index, note in entries:
                 fact = parse_entry(note).fact
                 written = rows_of(
@@ -108,19 +111,6 @@ def count_facts(session: Session, org: str, template: str) -> int:
         )
         or 0
     )
-
-
-def _private(session: Session, indexes: Sequence[int]) -> dict[int, dict[str, str]]:
-    found: dict[int, dict[str, str]] = {}
-    rows = session.execute(
-        select(DisclosureRow.entry_index, DisclosureRow.text).where(
-            DisclosureRow.entry_index.in_(indexes)
-        )
-    )
-    for index, text in rows:
-        one = parse_disclosure(text)
-        found.setdefault(index, {})[one.name] = str(one.value)
-    return found
 
 
 class _Names:

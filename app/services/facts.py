@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.services.data_keys import SealedValue
+
 INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -128,7 +130,7 @@ class SealedFact:
         note: The signed note; hashed as the leaf.
         leaf_hash: 32 bytes.
         request_digest: Keyed digest of the request, 32 bytes.
-        disclosures: (digest, field name, disclosure text) of each private value.
+        disclosures: Each private value, sealed.
         parents: Leaf hashes that the entry names, hexadecimal.
         key_name: Of the key that signed; None: nobody did, for a dry run.
     """
@@ -137,7 +139,7 @@ class SealedFact:
     note: bytes
     leaf_hash: bytes
     request_digest: bytes
-    disclosures: tuple[tuple[str, str, str], ...]
+    disclosures: tuple[SealedValue, ...]
     parents: tuple[str, ...]
     key_name: str | None = None
 

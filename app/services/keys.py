@@ -72,6 +72,19 @@ class KeyRing:
         seed = self._cipher.decrypt(nonce, body, key_name.encode())
         return Signer.from_bytes(key_name, seed)
 
+    def seal_data(self, data: bytes, place: bytes) -> bytes:
+        """Bytes encrypted under the key-encryption key, bound to their place."""
+        nonce = secrets.token_bytes(NONCE_SIZE)
+        return nonce + self._cipher.encrypt(nonce, data, place)
+
+    def open_data(self, sealed: bytes, place: bytes) -> bytes:
+        """The bytes that were sealed for this place.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: They were not.
+        """
+        return self._cipher.decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], place)
+
     def signer_of(self, session: Session, org: str) -> Signer:
         """The newest valid key that the platform holds for an organisation.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.models import DisclosureRow
+from app.models import DisclosureKeyRow, DisclosureRow
 from app.queries.prepared import at_once, insert_rows
 from app.services import (
     claims,
@@ -22,6 +22,7 @@ from app.services import (
     runs,
     transfers,
 )
+from app.services.data_keys import DataKey, SealedValue
 from app.services.errors import (
     FieldFault,
     Refused,
@@ -38,6 +39,7 @@ from graph import GraphError
 
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _DISCLOSURES: Any = DisclosureRow.__table__
+_VAULT_KEYS: Any = DisclosureKeyRow.__table__
 Handler = Callable[[Work, Fact, int], None]
 HANDLERS: dict[str, Handler] = {
     "organisation.registered": organisations.post_organisation,
@@ -123,6 +125,7 @@ def post_what_fits(
     receipts: dict[int, Receipt] = {}
     faults: list[FieldFault] = []
     disclosures: list[dict[str, Any]] = []
+    vault_keys: dict[int, dict[str, Any]] = {}
     for position, sealed in enumerate(batch):
         fact = sealed.fact
         if (entry := known.get((fact.org, fact.id))) is not None:
@@ -140,15 +143,34 @@ def post_what_fits(
         journal.add(sealed)
         known[fact.org, fact.id] = (index, sealed.leaf_hash, sealed.request_digest)
         receipts[position] = Receipt(fact.id, index, sealed.leaf_hash.hex(), False)
-        disclosures += [
-            {"digest": digest, "entry_index": index, "name": name, "text": text}
-            for digest, name, text in sealed.disclosures
-        ]
+        for one in sealed.disclosures:
+            disclosures.append(_disclosure_row(one, index))
+            vault_keys[one.key.number] = _key_row(one.key, now)
     with at_once(work.connection):
         journal.write()
         work.write()
+        insert_rows(work.connection, _VAULT_KEYS, list(vault_keys.values()))
         insert_rows(work.connection, _DISCLOSURES, disclosures)
     return Posted(receipts, tuple(faults))
+
+
+def _disclosure_row(one: SealedValue, index: int) -> dict[str, Any]:
+    return {
+        "digest": one.digest,
+        "entry_index": index,
+        "name": one.name,
+        "sealed": one.sealed,
+        "key_number": one.key.number,
+    }
+
+
+def _key_row(key: DataKey, now: datetime) -> dict[str, Any]:
+    return {
+        "org": key.org,
+        "number": key.number,
+        "sealed": key.sealed,
+        "created_at": now,
+    }
 
 
 @dataclass(frozen=True, slots=True)

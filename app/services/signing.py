@@ -23,6 +23,7 @@ from app.models import (
     TransferRow,
     entry_of,
 )
+from app.services.data_keys import Vault
 from app.services.errors import NoSuchKey, positioned, refuse
 from app.services.facts import (
     FACT_TYPES,
@@ -198,11 +199,12 @@ def seal_facts(
         Refused: A private field is not one of its type.
     """
     parents = Parents(session, facts)
+    vault = Vault(keyring)
     sealed = []
     for position, fact in enumerate(facts):
         with positioned(position):
             key = signer or keyring.signer_of(session, fact.org)
-            one = _seal(fact, key, parents.of(fact), keyring)
+            one = _seal(fact, key, parents.of(fact), keyring, vault)
         parents.learn(fact, one.leaf_hash.hex())
         sealed.append(one)
     return sealed
@@ -228,7 +230,11 @@ def pretend_sealed(facts: Sequence[Fact]) -> list[SealedFact]:
 
 
 def _seal(
-    fact: Fact, signer: Signer, parents: tuple[str, ...], keyring: KeyRing
+    fact: Fact,
+    signer: Signer,
+    parents: tuple[str, ...],
+    keyring: KeyRing,
+    vault: Vault,
 ) -> SealedFact:
     kind = FACT_TYPES[fact.type]
     disclosures = []
@@ -241,8 +247,8 @@ def _seal(
                 known=", ".join(kind.private),
             )
         one = disclose(name, value)
-        disclosures.append((one.digest, name, one.text))
-    sd = pad_digests([digest for digest, _, _ in disclosures], kind.slots)
+        disclosures.append(vault.lock(fact.org, one.digest, name, one.text))
+    sd = pad_digests([one.digest for one in disclosures], kind.slots)
     envelope = {
         "at": fact.at_text,
         "data": fact.data,
@@ -313,6 +319,7 @@ def accept_note(
             slots=kind.slots,
         )
     verify_entry(entry, _keys_for(session, entry))
+    vault = Vault(keyring)
     shown = []
     for text in disclosures:
         one = parse_disclosure(text)
@@ -322,7 +329,7 @@ def accept_note(
                 "{name}: its digest does not stand in the entry",
                 name=one.name,
             )
-        shown.append((one.digest, one.name, one.text))
+        shown.append(vault.lock(envelope["org"], one.digest, one.name, one.text))
     fact = Fact(
         id=envelope["id"],
         type=envelope["type"],

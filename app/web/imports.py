@@ -18,7 +18,8 @@ from app.intake.templates import Language, UnknownTemplate, templates
 from app.locale import language
 from app.models import ImportRow
 from app.queries.errors import NotFound
-from app.security import allow_body, current_actor, now
+from app.security import allow_body, current_actor, keyring, now
+from app.services.disclosures import Looker
 from app.services.errors import Refused, refuse
 from app.services.exporting import RowExport
 from app.services.import_jobs import (
@@ -133,7 +134,13 @@ def download_export(template: str, kind: str) -> FlaskResponse:
     if template not in templates() or actor.organisation_code is None:
         raise NotFound("no such template: {name}", name=template[:40])
     with reading() as session:
-        found = RowExport(session, actor.organisation_code, template, _language())
+        found = RowExport(
+            session,
+            actor.organisation_code,
+            template,
+            _language(),
+            Looker(keyring(), actor.organisation_id, actor.organisation_code, now()),
+        )
         if kind == "xlsx":
             title = templates()[template].title(found.language)
             content = [write_xlsx(title, found.heads, found.rows())]

@@ -63,7 +63,8 @@ def upgrade() -> None:
     with op.batch_alter_table("disclosure") as table:
         table.alter_column("text", existing_type=sa.Text(), nullable=True)
         table.add_column(sa.Column("sealed", sa.LargeBinary(), nullable=True))
-        table.add_column(sa.Column("key_number", sa.Integer(), nullable=True))
+        table.add_column(sa.Column("key_number", sa.BigInteger(), nullable=True))
+    op.create_index(op.f("ix_disclosure_key_number"), "disclosure", ["key_number"])
     guard_facts()
 
 
@@ -71,11 +72,15 @@ def _create_disclosure_tables() -> None:
     op.create_table(
         "disclosure_key",
         sa.Column("org", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("condemned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("destroyed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("org", "number", name=op.f("pk_disclosure_key")),
+    )
+    op.create_index(
+        op.f("ix_disclosure_key_condemned_at"), "disclosure_key", ["condemned_at"]
     )
     op.create_table(
         "disclosure_grant",

@@ -12,11 +12,12 @@ from app.db import open_engine
 from app.intake.files import write_csv, write_xlsx
 from app.models import CELL_COLUMNS, LotAliasRow, LotBalanceRow, LotRow
 from app.schema import upgrade
+from app.services.disclosures import Looker
 from app.services.exporting import RowExport, count_facts
 from labels.codes import new_code
 from tests.integration.test_importing import Trade, full_chain, sourced, texts
 from tests.integration.test_importing import row as yard_row
-from tests.world import World, code_of
+from tests.world import NOW, World, code_of
 
 TEMPLATES = ("sourced", "runs", "transfers", "deliveries")
 SCALES = [
@@ -39,7 +40,13 @@ def trade(world: World) -> Trade:
 
 def exported(trade: Trade, org: str, template: str, form: str = "csv") -> bytes:
     with trade.world.reading() as session:
-        found = RowExport(session, org, template, "zh" if form == "csv" else "en")
+        found = RowExport(
+            session,
+            org,
+            template,
+            "zh" if form == "csv" else "en",
+            Looker(trade.world.keyring, None, org, NOW),
+        )
         if form == "xlsx":
             content = write_xlsx("rows", found.heads, found.rows())
         else:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from app.models import DisclosureRow, LogEntryRow, LotBalanceRow, LotRow
 from app.queries.log import get_head
+from app.services.disclosures import Safe, rows_of
 from app.services.errors import Forbidden, NoSigningKey, Refused, RepeatMismatch
 from app.services.fact_ids import new_fact_id
 from app.services.facts import Fact
@@ -148,11 +149,9 @@ def test_private_values_stand_outside_the_entry(yard: World) -> None:
     with yard.reading() as session:
         note = session.get_one(LogEntryRow, receipt.entry_index).note
         shown = [
-            parse_disclosure(text)
-            for text in session.scalars(
-                select(DisclosureRow.text).where(
-                    DisclosureRow.entry_index == receipt.entry_index
-                )
+            parse_disclosure(Safe(yard.keyring).text_of(row))
+            for row in rows_of(
+                session, DisclosureRow.entry_index == receipt.entry_index
             )
         ]
     digests = parse_entry(note).fact["sd"]
