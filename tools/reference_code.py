@@ -28,6 +28,7 @@ SETTING_EXAMPLES = {
     "REMELT_LOG_READERS": "`members` or `public`",
     "REMELT_PRODUCTION": "`1`",
     "REMELT_PROXIES": "`1`",
+    "REMELT_COPIES": "`/srv/log-copy https://mirror.example.org/log`",
 }
 SETTING_DEFAULTS = {
     "REMELT_DATABASE_URL": "`remelt.db` in the data directory",

@@ -50,6 +50,8 @@ MEANT = {
     ),
     "started_at": "instant, UTC to the second",
     "corrects": "`id` of the fact",
+    "of": "`id` of the fact whose entry holds the digests",
+    "basis": "why, for whoever reads the log",
     "uscc": "unified social credit code, 18 characters",
 }
 

@@ -240,6 +240,14 @@ SHOTS = (
         r'href="/ledger/keys/([0-9A-Z]{12})"',
     ),
     Shot(
+        "entry-private",
+        "web.show_private",
+        "/entries/{}/private",
+        MANAGER,
+        "/ledger/search?type=run.recorded",
+        r'href="/ledger/entries/(\d+)"',
+    ),
+    Shot(
         "entry-take-back",
         "web.ask_to_take_back",
         "/entries/{}/take-back",

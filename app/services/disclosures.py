@@ -231,3 +231,13 @@ def _keep(session: Session, key: DataKey, now: datetime) -> None:
         )
     )
     session.flush()
+
+
+def kept_digests(session: Session, index: int) -> dict[str, str]:
+    """Field -> digest of the values of an entry that are kept here."""
+    rows = session.execute(
+        select(DisclosureRow.name, DisclosureRow.digest).where(
+            DisclosureRow.entry_index == index
+        )
+    )
+    return {name: digest for name, digest in rows}
