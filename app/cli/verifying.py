@@ -28,6 +28,7 @@ from app.services.disclosure_check import check_disclosures
 from app.services.errors import LogRolledBack
 from app.services.folding import fold_entries, iter_entries
 from app.services.genesis import get_trust_root
+from app.services.label_code_check import check_label_codes
 from app.services.published import find_published
 from app.services.row_comparing import compare_tables
 from app.services.storage_check import check_storage, unreadable
@@ -163,6 +164,7 @@ class _Check:
             verified = self._log_and_tables(session, found, incremental=incremental)
         with _readable("private values", found), reading() as session:
             found += check_disclosures(session, keyring())
+            found += check_label_codes(session)
         with (
             _readable("the material", found),
             self._bar(self.size, "Material") as tell,
