@@ -151,7 +151,7 @@ def test_a_lot_is_signed_on_the_phone_that_keeps_the_key(
     assert "示例供方" not in logged.note.decode()
     check_history(live)
     page.goto(f"/ledger/entries/{before}")
-    expect(page.locator(".signatures")).to_contain_text("组织自持")
+    expect(page.locator(".signatures")).to_contain_text("密钥由该单位自行保管")
 
 
 def test_the_key_cannot_be_read_out_of_the_browser(visit: Visits) -> None:

@@ -334,7 +334,9 @@ class History(RuleBasedStateMachine):
             reclassified = (result.pool_cells, lot.cells, uncounted_of(lot))
             lost = result.uncounted_in
         else:
-            assert min(lost) >= 0
+            # A gain joins the pool as unknown, domestic, and waits to be counted too
+            gained = tuple(result.gain_unknown_g if n == 6 else 0 for n in range(8))
+            assert min(add(lost, gained)) >= 0
         self.runs.append(
             Run(
                 taken=[(taking.lot.code, stretches) for stretches, taking in takings],
