@@ -17,6 +17,26 @@ from app.schema import upgrade
 from tests.world import World
 
 
+FORMS = {
+    "test_bad_input.py",
+    "test_device_signing.py",
+    "test_hostile_addresses.py",
+    "test_pages_logging.py",
+    "test_problems.py",
+}
+"""What they try is refused or shown before a database is asked for anything of its own:
+their half on PostgreSQL runs in soak, where time matters less. What they post is tried on
+both by the tests of posting, accounting and the API."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the whole within its time: see ``FORMS``."""
+    for item in items:
+        if item.path.name in FORMS and "postgresql" in item.name:
+            item.add_marker(pytest.mark.soak)
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, to be copied."""
