@@ -16,7 +16,6 @@ from app.db import open_engine
 from app.schema import upgrade
 from tests.world import World
 
-
 FORMS = {
     "test_bad_input.py",
     "test_device_signing.py",
@@ -25,8 +24,8 @@ FORMS = {
     "test_problems.py",
 }
 """What they try is refused or shown before a database is asked for anything of its own:
-their half on PostgreSQL runs in soak, where time matters less. What they post is tried on
-both by the tests of posting, accounting and the API."""
+their half on PostgreSQL runs in soak, where time matters less. What they post is tried
+on both by the tests of posting, accounting and the API."""
 
 
 @pytest.hookimpl(tryfirst=True)
