@@ -36,7 +36,7 @@ from app.security import doors, keyring, now
 from app.services.archive import policy_text
 from app.services.checkpoints import check_witnesses, note_alive, sign_head
 from app.services.copies import advice_for, compare_copies
-from app.services.disclosures import tidy
+from app.services.disclosures import seal_plain, tidy
 from app.services.errors import LogRolledBack
 from app.services.genesis import get_trust_root
 from app.services.import_jobs import work_off
@@ -280,6 +280,26 @@ def sign_once(key: Signer, data_dir: Path, *, beat: bool) -> None:
             keep_newest(session, data_dir, key.vkey)
 
 
+def keep_private(*, sealed: bool) -> bool:
+    """See to private values: what is erased loses its key, what is plain is sealed.
+
+    Args:
+        sealed: Whether the plain ones of an older release were seen to already.
+
+    Returns:
+        Whether they are now.
+    """
+    try:
+        if not sealed:
+            seal_plain(reading, transaction, keyring(), now())
+        tidy(reading, transaction, keyring(), now())
+    except Exception as error:
+        # Nothing is lost: the next look goes on from here
+        importer_log.exception("private values wait", reason=str(error))
+        return False
+    return True
+
+
 def run_importer(parent: int) -> None:
     """Work on files that were handed in, one after the other, until told to stop.
 
@@ -293,10 +313,11 @@ def run_importer(parent: int) -> None:
     app = create_app(Settings.from_env())
     configure()
     with app.app_context():
+        sealed = False
         while not stop.is_set() and os.getppid() == parent:
+            sealed = keep_private(sealed=sealed)
             try:
                 job = work_off(doors(), keyring(), check_fact, now)
-                tidy(reading, transaction, keyring(), now())
             except Exception as error:
                 # The file is marked as failed; the next one must not wait for it
                 importer_log.exception("an import failed", reason=str(error))

@@ -17,7 +17,7 @@ from app.queries.log import get_head
 from app.schema import check_schema, newest_revision, upgrade
 from app.security import keyring, now
 from app.services.backup import read_manifest, restore_backup, write_backup
-from app.services.disclosures import tidy
+from app.services.disclosures import seal_plain, tidy
 from app.services.errors import Conflict
 from app.services.genesis import found_log, new_log_key
 from app.services.published import find_published
@@ -56,6 +56,7 @@ def backup(file: Path, quiet: bool) -> None:
     place, and with it what was erased stays erased in every older backup.
     """
     check_schema(engine_of(current_app))
+    seal_plain(reading, transaction, keyring(), now())
     tidy(reading, transaction, keyring(), now())
     vault = file.with_name(f"{file.name}.vault")
     with reading() as session:

@@ -153,7 +153,7 @@ class Looker:
 
 
 def tidy(reading: Opener, transaction: Opener, keyring: KeyRing, now: datetime) -> int:
-    """Destroy the keys of what was erased, and seal what is kept in plain.
+    """Destroy the keys of what was erased; called again and again, it costs a look.
 
     What else is under a condemned key moves to a fresh one first, in the same
     transaction. Killed at any point, the next call goes on.
@@ -161,8 +161,6 @@ def tidy(reading: Opener, transaction: Opener, keyring: KeyRing, now: datetime) 
     Returns:
         How many keys were destroyed.
     """
-    while _seal_plain(transaction, keyring, now):
-        pass
     with reading() as session:
         condemned = session.execute(
             select(DisclosureKeyRow.org, DisclosureKeyRow.number).where(
@@ -174,6 +172,24 @@ def tidy(reading: Opener, transaction: Opener, keyring: KeyRing, now: datetime) 
         with transaction() as session:
             _destroy_key(session, keyring, org, number, now)
     return len(condemned)
+
+
+def seal_plain(
+    reading: Opener, transaction: Opener, keyring: KeyRing, now: datetime
+) -> int:
+    """Seal what an older release kept in plain; once, as a server starts.
+
+    Returns:
+        How many values were sealed.
+    """
+    with reading() as session:
+        wanted = select(DisclosureRow.digest).where(DisclosureRow.text.is_not(None))
+        if session.execute(wanted.limit(1)).first() is None:
+            return 0
+    sealed = 0
+    while some := _seal_plain(transaction, keyring, now):
+        sealed += some
+    return sealed
 
 
 def _destroy_key(
