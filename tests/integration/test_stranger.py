@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import pytest
 
 from app.services.archive import export_log
 from ledger.error_codes import CODES
+from ledger.fork import format_fork, load_fork, verify_fork
 from tests.integration.test_never_two_histories import make_yard
 from tests.known_answers import stranger
 from tests.known_answers.stranger import Bad, Bundle, Keys, Policy
+from tests.small_log import LOG_KEY
+from tests.unit.test_ledger_fork import LEAVES, OTHER, POLICY, evidence
 from tests.world import World
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -140,6 +144,47 @@ def test_the_examples_of_the_page_verify() -> None:
     assert stranger.leaf_of(note.encode()).hex() == said["leaf"]
     assert policy.evaluate(block("checkpoint")[0].encode())[1] == 7
     stranger.proof_file(proof.encode(), bytes.fromhex(of["leaf"]), policy)
+
+
+def test_the_examples_of_private_values_keys_and_paths_are_real() -> None:
+    disclosure, of = block("disclosure")
+    possession, by = block("possession")
+    _, org, vkey = possession.splitlines()
+    notes = re.split(r"\n(?=remelt/fact@v1\n)", block("log")[0])
+    keys = Keys()
+
+    assert stranger.disclosure_of(disclosure.strip())[1] == of["digest"]
+    proof = stranger.un64(by["proof"], "possession.malformed")
+    stranger.check(stranger.key_of(vkey)[2], proof, possession.encode(), "bad")
+    for index, note in enumerate(notes):
+        fact = keys.check(index, note.encode())
+    assert (fact["org"], fact["data"]["vkey"]) == (org, vkey)
+    paths, said = block("paths")
+    assert paths.split() == stranger.edge_of(int(said["size"]))
+    path, said = block("path")
+    assert path.strip() == stranger.tile_path(said["level"], int(said["index"]), 256)
+
+
+def test_the_example_of_a_fork_is_one() -> None:
+    policy = Policy(block("policy")[0])
+    data = json.loads(block("fork")[0])
+    swapped = {**data, "newer": data["older"], "older": data["newer"]}
+
+    assert stranger.fork(json.dumps(data).encode(), policy) == "fork"
+    with pytest.raises(Bad):
+        stranger.fork(json.dumps(swapped).encode(), policy)
+
+
+@pytest.mark.parametrize("new", [1, 2, 3, 7, 8, 9, 64, 65])
+def test_both_verifiers_judge_two_histories_alike(new: int) -> None:
+    policy = Policy(f"log {LOG_KEY.vkey}\nquorum none\n")
+    for old in range(new + 1):
+        for older in (LEAVES[:old], OTHER[:old]):
+            made = evidence(older, LEAVES[:new])
+            for one in (made, replace(made, proof=made.proof[1:])):
+                data = json.dumps(format_fork(one)).encode()
+                ours = verify_fork(load_fork(data), POLICY).verdict
+                assert stranger.fork(data, policy) == ours
 
 
 def test_the_page_names_every_code_with_its_meaning() -> None:

@@ -809,6 +809,17 @@ def tile_path(level: str, index: int, width: int) -> str:
     return f"tile/{level}/{'/'.join(groups)}" + (f".p/{width}" if width < 256 else "")
 
 
+def edge_of(size: int) -> list[str]:
+    """Section 7: the partial tiles of a tree."""
+    paths, level, count = [], 0, size
+    while count:
+        if width := count % 256:
+            kinds = [str(level)] if level else ["entries", "0"]
+            paths += [tile_path(kind, count // 256, width) for kind in kinds]
+        level, count = level + 1, count // 256
+    return paths
+
+
 def archive(folder: Any, policy: Policy) -> int:
     """Verify a folder; gives its size."""
     sealed = (folder / "policy").read_bytes()
@@ -816,7 +827,11 @@ def archive(folder: Any, policy: Policy) -> int:
     need(sealed[cut + 9 : -1].decode() == sha(sealed[:cut]).hex(), "policy.malformed")
     pin = re.search(rb"^# genesis ([0-9a-f]{64})$", sealed, re.MULTILINE)
     need(pin, "policy.malformed")
-    _, size, root = policy.evaluate((folder / "checkpoint").read_bytes())
+    checkpoint = (folder / "checkpoint").read_bytes()
+    origin, size, root = policy.evaluate(checkpoint)
+    known = {key_of(one)[:2] for one in policy.logs}
+    known |= {key[:2] for key in policy.witnesses.values()}
+    need(all(line[:2] in known for line in split(checkpoint)[1]), "note.malformed")
     hashes: list[bytes] = []
     notes: list[bytes] = []
     for at in range(0, size, 256):
@@ -845,9 +860,67 @@ def archive(folder: Any, policy: Policy) -> int:
     for index, note in enumerate(notes):
         need(leaf_of(note) == hashes[index], "leaf.other")
         fact = keys.check(index, note)
+        need(keys.origin == origin, "genesis.origin")
         need(all(one in before for one in fact["parents"]), "parents.missing")
         before[hashes[index].hex()] = index
         if (seen := fact["seen"]) is not None:
             need(seen["size"] <= index, "seen.ahead")
             need(root_of(hashes[: seen["size"]]).hex() == seen["root"], "seen.ahead")
     return size
+
+
+# 12. Evidence of a fork
+
+
+def fork(data: bytes, policy: Policy) -> str:
+    """``fork``, ``consistent`` or ``unproven``, under the log key that we know."""
+    bad = "proof_file.malformed"
+    made = load_plain(data.decode())
+    need(isinstance(made, dict), "bundle.not_json")
+    need(set(made) == {"format", "policy", "older", "newer", "proof"}, bad)
+    need(made["format"] == "remelt/fork@v1" and isinstance(made["policy"], str), bad)
+    proof = made["proof"]
+    need(isinstance(proof, list) and len(proof) <= 65, bad)
+    need(all(is_text(one, "[0-9a-f]{64}") for one in proof), bad)
+    heads = []
+    for side in (made["older"], made["newer"]):
+        need(isinstance(side, dict) and set(side) == {"checkpoint", "from"}, bad)
+        need(is_plain(side["checkpoint"]) and isinstance(side["from"], str), bad)
+        need(len(side["from"]) <= 2000, bad)
+        text, _, signed = open_note(side["checkpoint"].encode(), policy.logs)
+        heads.append(head_of(text))
+        need(set(signed) == {heads[-1][0]}, bad)
+    (origin, old, old_root), (other, new, new_root) = heads
+    need(origin == other and old <= new, bad)
+    hashes = [bytes.fromhex(one) for one in proof]
+    if old == new:
+        return "consistent" if old_root == new_root else "fork"
+    if old == 0:
+        return "consistent" if old_root == sha() else "fork"
+    return judge(hashes, old, new, old_root, new_root)
+
+
+def judge(
+    hashes: list[bytes], old: int, new: int, old_root: bytes, new_root: bytes
+) -> str:
+    """By the proof of the RFC and the older root that it gives itself."""
+    if not hashes:
+        return "unproven"
+    at, last = old - 1, new - 1
+    while at % 2:
+        at, last = at // 2, last // 2
+    begun = hashes[0]
+    for sibling in hashes[1:]:  # the left siblings make the root of the old tree
+        if at % 2 or at == last:
+            begun = node(sibling, begun)
+            while at % 2 == 0 and at:
+                at, last = at // 2, last // 2
+        at, last = at // 2, last // 2
+    whole = hashes[1:] if old & (old - 1) == 0 else hashes
+    try:
+        if old & (old - 1) == 0:
+            begun = hashes[0]
+        consistency(whole, old, new, begun, new_root)
+    except Bad:
+        return "unproven"
+    return "consistent" if begun == old_root else "fork"
