@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 
 from app.services.archive import export_log
+from app.services.bundles import BundleKind
 from ledger.error_codes import CODES
 from ledger.fork import format_fork, load_fork, verify_fork
 from tests.integration.test_never_two_histories import make_yard
+from tests.integration.test_verify_command import bundle_text
 from tests.known_answers import stranger
 from tests.known_answers.stranger import Bad, Bundle, Keys, Policy
+from tests.labelled import grow_chain, labelled_claim
 from tests.small_log import LOG_KEY
 from tests.unit.test_ledger_fork import LEAVES, OTHER, POLICY, evidence
 from tests.world import World
@@ -217,6 +220,25 @@ def test_an_archive_of_a_log_verifies_and_a_changed_byte_does_not(
         else:
             pytest.fail(f"byte {at} of {path.relative_to(folder)} was changed unseen")
         path.write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["public", "full"])
+def test_a_bundle_of_a_real_label_verifies_and_of_another_lot_does_not(
+    world: World, kind: BundleKind
+) -> None:
+    grow_chain(world)
+    made = labelled_claim(world)
+    world.checkpoint()
+    text = bundle_text(world, made.code, kind)
+    policy = Policy(f"log {world.log_key.vkey}\nquorum none\n")
+    genesis = json.loads(text)["genesis"]
+    other = json.loads(text)
+    other["subject"]["lot"] = made.code
+
+    assert Bundle(text.encode(), policy, genesis).faults() == {}
+    assert Bundle(json.dumps(other).encode(), policy, genesis).faults() == {
+        "subject": "subject.lot"
+    }
 
 
 def test_the_stranger_has_none_of_our_code() -> None:
