@@ -150,9 +150,13 @@ def find_chromium() -> str | None:
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium, started once."""
+    """Chromium, started once for a stretch of browser tests.
+
+    Playwright keeps an event loop running in its thread: it has to be gone before the
+    next test of another folder runs a loop of its own.
+    """
     path = find_chromium()
     if path is None:
         pytest.skip("NO BROWSER: install chromium, or name one in CHROMIUM")
@@ -215,6 +219,8 @@ def visit(live: Live, browser: Browser) -> Iterator[Visits]:
 
 def overflow(page: Page) -> int:
     """By how many pixels the page is wider than the window."""
+    # A style sheet that is still on its way lets a picture be as wide as it likes
+    page.wait_for_load_state()
     found: int = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
