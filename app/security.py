@@ -265,15 +265,18 @@ def _reader(actor: Actor | None, action: str) -> Reader:
         return Reader(everything)
     if not everything:
         everything = actor.may(action, "other")
+    if not everything and not actor.may(action, "own"):
+        return Reader(everything=False)
     return Reader(
-        everything,
-        actor.organisation_id,
-        actor.organisation_code,
-        # A token that may not read entries opens no private value either
-        Looker(keyring(), actor.organisation_id, actor.organisation_code, now())
-        if actor.may("read-entry")
-        else None,
+        everything, actor.organisation_id, actor.organisation_code, looker_for(actor)
     )
+
+
+def looker_for(actor: Actor) -> Looker:
+    """Opens the private values that somebody may see; nothing where they see none."""
+    if not actor.may("read-disclosure"):
+        return Looker(keyring(), None, None, now())
+    return Looker(keyring(), actor.organisation_id, actor.organisation_code, now())
 
 
 def preferred_locale() -> str | None:

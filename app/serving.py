@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,7 +40,7 @@ from app.services.copies import advice_for, compare_copies
 from app.services.disclosures import seal_plain, tidy
 from app.services.errors import LogRolledBack
 from app.services.genesis import get_trust_root
-from app.services.import_jobs import work_off
+from app.services.import_jobs import forget_old, work_off
 from app.services.published import keep_newest
 from app.services.witness_rounds import Rounds, ask_all
 from app.services.witnessing import WitnessDesk
@@ -48,6 +49,7 @@ from ledger import Signer
 log = structlog.get_logger("remelt.signer")
 importer_log = structlog.get_logger("remelt.importer")
 IMPORT_PERIOD_S = 0.5
+TIDY_PERIOD_S = 3600.0
 PERIOD_S = 0.4
 REST_S = 5.0
 HEARTBEATS = 10
@@ -300,6 +302,15 @@ def keep_private(*, sealed: bool) -> bool:
     return True
 
 
+def forget_files() -> None:
+    """Drop files that were handed in a while ago."""
+    try:
+        with transaction() as session:
+            forget_old(session, now())
+    except SQLAlchemyError as error:
+        importer_log.warning("old files stay for now", reason=str(error))
+
+
 def run_importer(parent: int) -> None:
     """Work on files that were handed in, one after the other, until told to stop.
 
@@ -313,9 +324,12 @@ def run_importer(parent: int) -> None:
     app = create_app(Settings.from_env())
     configure()
     with app.app_context():
-        sealed = False
+        sealed, forget_at = False, 0.0
         while not stop.is_set() and os.getppid() == parent:
             sealed = keep_private(sealed=sealed)
+            if time.monotonic() >= forget_at:
+                forget_files()
+                forget_at = time.monotonic() + TIDY_PERIOD_S
             try:
                 job = work_off(doors(), keyring(), check_fact, now)
             except Exception as error:

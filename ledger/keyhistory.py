@@ -33,6 +33,8 @@ from ledger.entry import Entry, check_possession, parse_key_name, verify_entry
 from ledger.errors import BadSignature, BrokenHistory, LedgerError
 from ledger.note import Verifier
 
+HOLDERS = ("organisation", "platform")
+"""Who may keep the key of an organisation."""
 OPERATOR_TYPES = frozenset(
     {
         "log.genesis",
@@ -257,7 +259,7 @@ class KeyHistory:
                 f"organisation {org} is not registered", code="organisation.unknown"
             )
         check_possession(org, verifier.vkey, _text(fact, "proof"))
-        self._keep(self._new_record(index, fact, verifier, _text(fact, "held_by")))
+        self._keep(self._new_record(index, fact, verifier, _holder(fact)))
 
     def _rotate_key(self, index: int, fact: Mapping[str, Any]) -> None:
         old, verifier = self._key_by_id(fact, "old"), _key(fact, "vkey")
@@ -331,6 +333,16 @@ def _text(fact: Mapping[str, Any], member: str) -> str:
             f"{fact['type']}: {member} is missing or no text", code="fact.malformed"
         )
     return value
+
+
+def _holder(fact: Mapping[str, Any]) -> str:
+    found = _text(fact, "held_by")
+    if found not in HOLDERS:
+        raise BrokenHistory(
+            f"{fact['type']}: held_by is neither of {', '.join(HOLDERS)}",
+            code="fact.malformed",
+        )
+    return found
 
 
 def _key(fact: Mapping[str, Any], member: str) -> Verifier:

@@ -144,6 +144,9 @@ def _registrations() -> Iterator[History]:
     yield "a proof that is no base64", key(SECOND, proof="?"), "possession.malformed"
     yield "no holder", key(SECOND, held_by=...), "fact.malformed"
     yield "a holder that is no text", key(SECOND, held_by=5), "fact.malformed"
+    for holder in ("operator", "nobody", "", "Platform"):
+        wrong = key(SECOND, held_by=holder)
+        yield f"the holder {holder!r}", wrong, "fact.malformed"
     yield "no key", key(SECOND, vkey=...), "fact.malformed"
     yield "a key that is none", key(SECOND, vkey="x"), "key.malformed"
     weak = format_vkey(SECOND.name, bytes.fromhex(LOW_ORDER[4]))

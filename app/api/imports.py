@@ -53,6 +53,7 @@ def post_import() -> ImportOut:
     with transaction() as session:
         job = queue_import(
             session,
+            keyring(),
             current_actor(),
             template=request.form.get("template", ""),
             file_name=sent.filename or "file",
@@ -128,7 +129,7 @@ def show_faulty_rows(job: str) -> Response:
     """The rows that became no fact, with a column that says what is wrong."""
     row = _get(job)
     with reading() as session:
-        table, binding = reopen(session, row)
+        table, binding = reopen(session, keyring(), row)
     rows = faulty_csv(table, binding, reasons_of(rejected_of(row)))
     return Response(rows, content_type="text/csv; charset=utf-8")
 

@@ -240,7 +240,12 @@ def read_rows(table: Table, binding: Binding) -> Iterator[Values]:
             except BadCell as error:
                 faults.append(
                     Fault(
-                        row.number, bound.head, shown(cell), error.message, error.values
+                        row.number,
+                        bound.head,
+                        # A private value is quoted nowhere, faulty as it is
+                        None if bound.column.private else shown(cell),
+                        error.message,
+                        error.values,
                     )
                 )
                 values[column_id] = FAULTY

@@ -17,6 +17,9 @@ class ImportRow(Base):
     ``lease_until`` lets another worker take over what a killed one left behind: the
     facts of a file have ids that follow from its rows, so that starting again adds
     nothing twice.
+
+    ``content`` is sealed under ``content_key``, which is sealed under the
+    key-encryption key; both are None when the file is kept no longer.
     """
 
     __tablename__ = "import_file"
@@ -33,7 +36,8 @@ class ImportRow(Base):
     template: Mapped[str] = mapped_column(Text)
     mode: Mapped[str] = mapped_column(Text)
     file_name: Mapped[str] = mapped_column(Text)
-    content: Mapped[bytes] = mapped_column(LargeBinary)
+    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    content_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(Text)
     rows_total: Mapped[int | None] = mapped_column(Integer)
     rows_done: Mapped[int] = mapped_column(Integer)

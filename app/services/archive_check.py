@@ -89,6 +89,7 @@ class _Check:
         self._processes = processes
         self._progress = progress
         self._outcome: PolicyOutcome | None = None
+        self._log_vkeys: frozenset[str] = frozenset()
         self._with_entries = self._archive.has_entries
 
     def run(self) -> ArchiveReport:
@@ -99,6 +100,7 @@ class _Check:
             genesis = own.genesis
         hashes = entries = 0
         if trusted is not None:
+            self._log_vkeys = frozenset(log.vkey for log in trusted.policy.logs)
             self._read_checkpoint(trusted)
         if self._outcome is not None and self._outcome.checkpoint.size:
             hashes, entries = self._check_log(genesis)
@@ -216,6 +218,9 @@ class _Check:
         if history.origin and history.origin != self._outcome.checkpoint.origin:
             message = f"entry 0 is of the log {history.origin}"
             self._found.add(Fault(CHECKPOINT, "line 1", None, message))
+        if history.log_vkey and history.log_vkey not in self._log_vkeys:
+            message = "entry 0 names a log key that the policy does not"
+            self._found.add(Fault(CHECKPOINT, "line 1", 0, message))
 
     def _check_entries(self, task: Task) -> None:
         bundles = -(-task.size // TILE_WIDTH)

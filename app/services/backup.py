@@ -9,6 +9,7 @@ It is read in one consistent view while writers go on. The log key is not in it,
 key that opens the sealed keys: keys are kept apart from the database and its backup.
 The keys of private values stand in a file of their own, of which only the newest is
 kept: who destroys a key has then erased what is under it in every older backup too.
+Files that were handed in for an import are not in it either.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.models import Base, DisclosureKeyRow
+from app.models import Base, DisclosureKeyRow, ImportRow
 from app.models.base import UtcDateTime
 from app.queries.log import find_checkpoint, get_head
 from app.services.auditing import audit_material
@@ -51,8 +52,9 @@ from ledger import Frontier, LedgerError
 FORMAT = "remelt-backup/1"
 MANIFEST = "manifest.json"
 DIGEST_LENGTH = 64
-VAULT: Any = DisclosureKeyRow.__table__
-"""Left out of the backup: ``write_vault`` writes it."""
+LEFT_OUT: frozenset[Any] = frozenset({DisclosureKeyRow.__table__, ImportRow.__table__})
+"""Keys of private values, which ``write_vault`` writes, and files that were handed in:
+they hold private values, and what they stated stands in the log."""
 ROWS_AT_A_TIME = 2_000
 BLOCK = 1 << 20
 SHOWN = 5
@@ -180,7 +182,7 @@ def _write_table(
     columns = list(table.columns)
     encoders = [_encoder(column) for column in columns]
     wanted = select(table).order_by(*table.primary_key.columns)
-    if table is VAULT:
+    if table in LEFT_OUT:
         wanted = wanted.where(false())
     digest, count = hashlib.sha256(), 0
     info = zipfile.ZipInfo(f"{table.name}.jsonl", ZIP_DATE)

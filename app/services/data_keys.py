@@ -114,6 +114,38 @@ class SealedValue:
     key: DataKey
 
 
+def seal_file(
+    keyring: KeyRing, org: str, job_id: str, content: bytes
+) -> tuple[bytes, bytes]:
+    """A file that was handed in, under a key of its own.
+
+    Returns:
+        The sealed file, and its key under the key-encryption key.
+    """
+    secret, nonce = secrets.token_bytes(KEY_SIZE), secrets.token_bytes(NONCE_SIZE)
+    sealed = nonce + AESGCM(secret).encrypt(nonce, content, None)
+    return sealed, keyring.seal_data(secret, _file_place(org, job_id))
+
+
+def open_file(
+    keyring: KeyRing, org: str, job_id: str, sealed: bytes, key: bytes
+) -> bytes:
+    """A file as it was handed in.
+
+    Raises:
+        Unreadable: Other bytes, or another key.
+    """
+    try:
+        secret = keyring.open_data(key, _file_place(org, job_id))
+        return AESGCM(secret).decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], None)
+    except (InvalidTag, ValueError):
+        raise Unreadable("the file that was handed in does not open") from None
+
+
+def _file_place(org: str, job_id: str) -> bytes:
+    return f"remelt/import-file@v1\n{org}\n{job_id}".encode()
+
+
 class Vault:
     """Seals the values of what is stated at once, with one key an organisation."""
 

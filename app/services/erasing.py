@@ -6,7 +6,15 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from app.models import DisclosureKeyRow, DisclosureRow, ErasureRow, LogEntryRow, row_id
+from app.models import (
+    DisclosureKeyRow,
+    DisclosureRow,
+    ErasureRow,
+    ImportRow,
+    LogEntryRow,
+    OrganisationRow,
+    row_id,
+)
 from app.services.errors import refuse
 from app.services.facts import Fact
 from app.services.work import Work
@@ -60,6 +68,7 @@ def post_erased(work: Work, fact: Fact, index: int) -> None:
         )
     table: Any = DisclosureRow.__table__
     _condemn_keys(work, fact, data["digests"])
+    _forget_files(work, fact.org)
     work.connection.execute(delete(table).where(table.c.digest.in_(data["digests"])))
 
 
@@ -77,4 +86,21 @@ def _condemn_keys(work: Work, fact: Fact, digests: list[str]) -> None:
         update(keys)
         .where(keys.c.org == fact.org, keys.c.number.in_(numbers))
         .values(condemned_at=work.now)
+    )
+
+
+def _forget_files(work: Work, org: str) -> None:
+    """Drop the files of the organisation that nobody is at work on.
+
+    The value may stand in any that was handed in of late.
+    """
+    files: Any = ImportRow.__table__
+    owner = select(OrganisationRow.id).where(OrganisationRow.code == org)
+    work.connection.execute(
+        update(files)
+        .where(
+            files.c.organisation_id == owner.scalar_subquery(),
+            files.c.state.not_in(("queued", "running")),
+        )
+        .values(content=None, content_key=None)
     )

@@ -5,6 +5,9 @@ or the rows that fit. Its state goes ``queued``, ``running``, then ``done``,
 ``refused`` (the file or the caller will not do) or ``failed`` (a fault of ours). What
 a killed worker left running is taken up again after its lease: handing a file in twice
 adds nothing.
+
+A file may hold names and plates: it is sealed while it is kept, it goes once nobody
+needs it (recorded whole, or refused), and after some days in any case.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import or_, select
+from sqlalchemy import CursorResult, delete, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from app.intake.faults import Fault, IntakeError, fault_from_json
@@ -23,10 +26,11 @@ from app.intake.heads import Binding, read_heads
 from app.intake.reading import Table, open_table
 from app.intake.row_reader import Rejected
 from app.intake.templates import UnknownTemplate, get_template
-from app.models import ImportRow
+from app.models import ImportRow, OrganisationRow
 from app.queries.errors import ExpectedError, NotFound
 from app.queries.users import get_standing
 from app.services.access import Actor
+from app.services.data_keys import open_file, seal_file
 from app.services.errors import Conflict, TooLate, refuse
 from app.services.importing import (
     Check,
@@ -41,14 +45,18 @@ from app.services.recording import Doors
 
 TRY = "try"
 LEASE = timedelta(minutes=15)
+CONTENT_KEPT = timedelta(days=7)
+"""How long a file is kept after it was handed in, at most."""
 KEPT = timedelta(days=30)
-"""How long a file is kept after it was handed in."""
+"""How long what became of it is."""
 MAX_NAME = 200
+GONE: dict[str, object] = {"content": None, "content_key": None}
 BY_US = "stopped by a fault of ours; it is on record, hand the file in again"
 
 
 def queue_import(
     session: Session,
+    keyring: KeyRing,
     actor: Actor,
     *,
     template: str,
@@ -64,7 +72,7 @@ def queue_import(
         Refused: There is no such template, or no file.
     """
     actor.require("import-file")
-    if actor.organisation_id is None:
+    if actor.organisation_id is None or actor.organisation_code is None:
         raise Conflict("files are handed in by users of an organisation")
     try:
         get_template(template)
@@ -74,14 +82,17 @@ def queue_import(
         ) from None
     if not content:
         raise refuse("file", "expected a file with rows, found an empty one")
+    job_id = uuid4().hex
+    sealed, key = seal_file(keyring, actor.organisation_code, job_id, content)
     row = ImportRow(
-        id=uuid4().hex,
+        id=job_id,
         organisation_id=actor.organisation_id,
         user_id=actor.user_id,
         template=template,
         mode=TRY,
         file_name=file_name[-MAX_NAME:],
-        content=content,
+        content=sealed,
+        content_key=key,
         state="queued",
         rows_total=None,
         rows_done=0,
@@ -104,12 +115,14 @@ def queue_recording(session: Session, actor: Actor, job_id: str, mode: Mode) -> 
     Raises:
         Forbidden: The actor may not import.
         NotFound: It is no file of the organisation.
-        TooLate: It is being worked on, or was recorded.
+        TooLate: It is being worked on, was recorded, or is kept no longer.
     """
     actor.require("import-file")
     row = get_import(session, job_id, actor.organisation_id)
     if row.mode != TRY or row.state != "done":
         raise TooLate("the file is being worked on, or was recorded already")
+    if row.content_key is None:
+        raise TooLate("the file is kept no longer: hand it in again")
     row.mode, row.state = mode, "queued"
     row.rows_done, row.faults, row.finished_at = 0, [], None
     row.user_id = actor.user_id
@@ -154,7 +167,7 @@ def work_off(
     Raises:
         Exception: A fault of ours; the file is marked as failed before.
     """
-    claimed = _claim(doors, clock())
+    claimed = _claim(doors, keyring, clock())
     if claimed is None:
         return None
     job_id, actor, template, mode, content = claimed
@@ -177,14 +190,16 @@ def work_off(
         fault = Fault(None, None, None, error.message, shown)
         _refuse(doors, job_id, clock(), faults=(fault,))
     except Exception:
-        _note(doors, job_id, state="failed", message=BY_US, finished_at=clock())
+        _note(doors, job_id, state="failed", message=BY_US, finished_at=clock(), **GONE)
         raise
     else:
-        _finish(doors, job_id, result, clock())
+        _finish(doors, job_id, result, mode, clock())
     return job_id
 
 
-def _claim(doors: Doors, now: datetime) -> tuple[str, Actor, str, str, bytes] | None:
+def _claim(
+    doors: Doors, keyring: KeyRing, now: datetime
+) -> tuple[str, Actor, str, str, bytes] | None:
     with doors.transaction() as session:
         row = session.scalars(
             select(ImportRow)
@@ -208,7 +223,26 @@ def _claim(doors: Doors, now: datetime) -> tuple[str, Actor, str, str, bytes] | 
             standing.organisation_code,
             standing.roles,
         )
-        return row.id, actor, row.template, row.mode, row.content
+        content = _content_of(session, keyring, row)
+        return row.id, actor, row.template, row.mode, content
+
+
+def _content_of(session: Session, keyring: KeyRing, row: ImportRow) -> bytes:
+    """The file as it was handed in.
+
+    Raises:
+        NotFound: It is kept no longer.
+        Unreadable: It was sealed under another key-encryption key.
+    """
+    content = session.scalar(select(ImportRow.content).where(ImportRow.id == row.id))
+    if content is None:
+        raise NotFound("the file is kept no longer: hand it in again")
+    if row.content_key is None:
+        return content  # waited, in plain, while an older release was replaced
+    org = session.scalars(
+        select(OrganisationRow.code).where(OrganisationRow.id == row.organisation_id)
+    ).one()
+    return open_file(keyring, org, row.id, content, row.content_key)
 
 
 def _progress(doors: Doors, job_id: str, mode: str) -> Callable[[int], None]:
@@ -243,10 +277,15 @@ def _refuse(
         faults=listed,
         finished_at=now,
         lease_until=None,
+        **GONE,
     )
 
 
-def _finish(doors: Doors, job_id: str, result: ImportResult, now: datetime) -> None:
+def _finish(
+    doors: Doors, job_id: str, result: ImportResult, mode: str, now: datetime
+) -> None:
+    # Needed again: to be recorded after the try, and for the rows that have faults
+    gone = {} if mode == TRY or result.rejected else GONE
     _note(
         doors,
         job_id,
@@ -259,6 +298,7 @@ def _finish(doors: Doors, job_id: str, result: ImportResult, now: datetime) -> N
         message=_summary(result),
         finished_at=now,
         lease_until=None,
+        **gone,
     )
 
 
@@ -283,22 +323,33 @@ def rejected_of(row: ImportRow) -> list[Rejected]:
     ]
 
 
-def reopen(session: Session, row: ImportRow) -> tuple[Table, Binding]:
-    """The file again, with its heads: to write out the rows that have faults."""
-    content = session.scalar(select(ImportRow.content).where(ImportRow.id == row.id))
-    table = open_table(content or b"")
+def reopen(session: Session, keyring: KeyRing, row: ImportRow) -> tuple[Table, Binding]:
+    """The file again, with its heads: to write out the rows that have faults.
+
+    Raises:
+        NotFound: It is kept no longer.
+    """
+    table = open_table(_content_of(session, keyring, row))
     return table, read_heads(table, get_template(row.template))
 
 
 def forget_old(session: Session, now: datetime) -> int:
-    """Drop files that were handed in long ago; give how many."""
-    old = list(
-        session.scalars(
-            select(ImportRow)
-            .options(defer(ImportRow.content))
-            .where(ImportRow.created_at < now - KEPT, ImportRow.state != "running")
+    """Drop files that were handed in a while ago, and later what became of them.
+
+    Returns:
+        How many rows were changed or dropped.
+    """
+    idle = ImportRow.state.not_in(("queued", "running"))
+    emptied: CursorResult[Any] = session.execute(  # type: ignore[assignment]
+        update(ImportRow)
+        .where(
+            idle,
+            ImportRow.content.is_not(None),
+            ImportRow.created_at < now - CONTENT_KEPT,
         )
+        .values(GONE)
     )
-    for row in old:
-        session.delete(row)
-    return len(old)
+    dropped: CursorResult[Any] = session.execute(  # type: ignore[assignment]
+        delete(ImportRow).where(idle, ImportRow.created_at < now - KEPT)
+    )
+    return emptied.rowcount + dropped.rowcount

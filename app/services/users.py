@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.models import RoleRow, UserRow
@@ -243,10 +245,10 @@ def _role_faults(
 
 def _role_rows(session: Session, names: Collection[str]) -> list[RoleRow]:
     """The rows of these roles; made where this is their first use."""
-    wanted = select(RoleRow).where(RoleRow.name.in_(names))
-    found = {row.name: row for row in session.scalars(wanted)}
-    for name in sorted(set(names) - found.keys()):
-        found[name] = RoleRow(name=name)
-        session.add(found[name])
-    session.flush()
-    return [found[name] for name in sorted(found)]
+    wanted = select(RoleRow).where(RoleRow.name.in_(names)).order_by(RoleRow.name)
+    known = {row.name for row in session.scalars(wanted)}
+    for name in sorted(set(names) - known):
+        # Somebody else may be adding the first of that role right now
+        with suppress(IntegrityError), session.begin_nested():
+            session.add(RoleRow(name=name))
+    return list(session.scalars(wanted))

@@ -1,8 +1,9 @@
 """The keys of private values, beside the backup: one file, of which the newest counts.
 
 JSON: ``format`` is ``remelt-vault/1``, and each of ``keys`` has ``org``, ``number``,
-``sealed`` (base64, under the key-encryption key) and ``created_at``. A key that was
-destroyed is not in it.
+``sealed`` (base64, under the key-encryption key), ``created_at``, and ``condemned_at``
+where a value under it was erased: whoever restores it destroys it next, and moves the
+other values first. A key that was destroyed is not in it.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def write_vault(session: Session, path: Path) -> int:
             "number": row.number,
             "sealed": base64.b64encode(row.sealed or b"").decode(),
             "created_at": row.created_at.isoformat(),
+            "condemned_at": row.condemned_at and row.condemned_at.isoformat(),
         }
         for row in rows
     ]
@@ -84,6 +86,8 @@ def restore_vault(session: Session, path: Path) -> int:
                 "number": int(one["number"]),
                 "sealed": base64.b64decode(one["sealed"], validate=True),
                 "created_at": datetime.fromisoformat(one["created_at"]),
+                "condemned_at": one["condemned_at"]
+                and datetime.fromisoformat(one["condemned_at"]),
             }
             for one in document["keys"]
         ]

@@ -18,8 +18,7 @@ from app.intake.templates import Language, UnknownTemplate, templates
 from app.locale import language
 from app.models import ImportRow
 from app.queries.errors import NotFound
-from app.security import allow_body, current_actor, keyring, now
-from app.services.disclosures import Looker
+from app.security import allow_body, current_actor, keyring, looker_for, now
 from app.services.errors import Refused, refuse
 from app.services.exporting import RowExport
 from app.services.import_jobs import (
@@ -57,6 +56,7 @@ def create_import() -> Response | tuple[str, int]:
         with transaction() as session:
             job = queue_import(
                 session,
+                keyring(),
                 actor,
                 template=request.form.get("template", ""),
                 file_name=sent.filename,
@@ -103,7 +103,7 @@ def download_faulty_rows(job: str, kind: str) -> FlaskResponse:
     row = _get(job)
     reasons = reasons_of(rejected_of(row), gettext)
     with reading() as session:
-        table, binding = reopen(session, row)
+        table, binding = reopen(session, keyring(), row)
     if kind == "xlsx":
         content = faulty_xlsx(table, binding, reasons)
         return _download([content], XLSX, f"{_stem(row)}-faulty.xlsx")
@@ -139,7 +139,7 @@ def download_export(template: str, kind: str) -> FlaskResponse:
             actor.organisation_code,
             template,
             _language(),
-            Looker(keyring(), actor.organisation_id, actor.organisation_code, now()),
+            looker_for(actor),
         )
         if kind == "xlsx":
             title = templates()[template].title(found.language)

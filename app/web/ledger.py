@@ -23,7 +23,7 @@ from app.queries.cosigned import (
 )
 from app.queries.errors import NotFound
 from app.queries.explorer import find_index_of_leaf
-from app.queries.facts import Reader, find_organisation
+from app.queries.facts import find_organisation
 from app.queries.log import find_checkpoint, get_head
 from app.queries.registers import list_keys
 from app.queries.witnesses import list_witnesses
@@ -76,20 +76,9 @@ def count_of(number: int) -> str:
     return f"{number:,}".replace(",", THIN)
 
 
-def entry_reader(actor: Actor | None) -> Reader:
-    """What the caller may read of the log.
-
-    Somebody whose roles read no entries does not read those of their organisation.
-    """
-    reader = log_reader_for(actor)
-    if actor is None or reader.everything or actor.may("read-entry", "own"):
-        return reader
-    return Reader(everything=False)
-
-
 def may_search(actor: Actor | None) -> bool:
     """Whether there is anything that the caller may look for."""
-    reader = entry_reader(actor)
+    reader = log_reader_for(actor)
     return reader.everything or reader.organisation_id is not None
 
 
@@ -200,7 +189,7 @@ def show_keys(code: str) -> str | Response:
         Forbidden: The caller reads neither this organisation's entries nor all.
     """
     actor = find_actor()
-    reader = entry_reader(actor)
+    reader = log_reader_for(actor)
     if not may_search(actor) and (turned := require_sign_in()) is not None:
         return turned
     try:

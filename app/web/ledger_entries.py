@@ -33,14 +33,14 @@ from app.queries.registers import (
     entries_of_leaves,
     organisations_by_code,
 )
-from app.security import find_actor
+from app.security import find_actor, log_reader_for
 from app.services.access import Actor
 from app.services.entry_signatures import check_signatures
 from app.services.facts import parse_at
 from app.web.entry_words import sentence
 from app.web.fact_details import references_of
 from app.web.fact_sheets import fact_sheet
-from app.web.ledger import bp, entry_reader, may_search
+from app.web.ledger import bp, may_search
 from app.web.taking_back import may_take_back
 
 PAGE = 50
@@ -72,7 +72,7 @@ def show_entry(index: int) -> str:
 
 def _readable(session: Session, actor: Actor | None, index: int) -> EntryView | None:
     """The entry, where the caller may read it; entry 0 is everybody's."""
-    reader = entry_reader(actor)
+    reader = log_reader_for(actor)
     if index == 0:
         reader = Reader(True, reader.organisation_id, reader.organisation_code)
     try:
@@ -89,7 +89,7 @@ def _reason(actor: Actor | None) -> str:
 
 def _shown(session: Session, actor: Actor | None, view: EntryView) -> dict[str, Any]:
     """What the page of a readable entry is made of."""
-    reader = entry_reader(actor)
+    reader = log_reader_for(actor)
     opens = actor is not None and (
         actor.may("read-lot", "own") or actor.may("read-lot", "other")
     )

@@ -28,12 +28,12 @@ from app.queries.explorer import lots_behind
 from app.queries.facts import EntryView, Reader
 from app.queries.log import find_checkpoint
 from app.queries.registers import keys_by_name, organisations_by_code
-from app.security import find_actor, require_sign_in
+from app.security import find_actor, log_reader_for, require_sign_in
 from app.services.errors import FieldFault, Forbidden, Refused
 from app.services.facts import FACT_TYPES
 from app.web.entry_words import sentence, type_name
 from app.web.fact_words import holder_name
-from app.web.ledger import bp, entry_reader, may_search
+from app.web.ledger import bp, may_search
 from app.web.lists import asked_choice, asked_days, asked_key, asked_text, csv_file
 from app.web.numbers import grouped
 from app.web.verify import name_of
@@ -90,9 +90,9 @@ def search() -> str | Response | tuple[str, int]:
         raise Forbidden("your roles read checkpoints and proofs, not entries")
     faults: dict[str, list[str]] = {}
     if request.args.get("format") == "csv":
-        return _download(entry_reader(actor))
+        return _download(log_reader_for(actor))
     before, after = asked_key("before"), asked_key("after")
-    reader, policy = entry_reader(actor), log_policy()
+    reader, policy = log_reader_for(actor), log_policy()
     with reading() as session:
         question = _question(session, faults)
         rows: list[Row] = []

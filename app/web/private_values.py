@@ -17,9 +17,9 @@ from app.db import reading, transaction
 from app.intake.dates import parse_day
 from app.models import LogEntryRow
 from app.queries.errors import NotFound
-from app.security import current_actor, keyring, now
+from app.security import current_actor, looker_for, now
 from app.services.access import Actor
-from app.services.disclosures import Looker, kept_digests
+from app.services.disclosures import kept_digests
 from app.services.errors import Refused
 from app.services.facts import Fact
 from app.services.grants import (
@@ -136,13 +136,12 @@ def erase(index: int) -> Response | tuple[str, int]:
 def _page(index: int, typed: Typed) -> str:
     actor = current_actor()
     moment = now()
-    looker = Looker(keyring(), actor.organisation_id, actor.organisation_code, moment)
     with reading() as session:
         row = session.get(LogEntryRow, index)
         if row is None:
             raise NotFound("no entry {index}", index=index)
-        may_read = actor.may("read-entry")
-        values = looker(session, [index]).get(index, {}) if may_read else {}
+        may_read = actor.may("read-disclosure")
+        values = looker_for(actor)(session, [index]).get(index, {})
         own = row.org == actor.organisation_code
         # Whether it exists at all is nobody else's business
         if not values and not (own and may_read):

@@ -64,6 +64,13 @@ def upgrade() -> None:
         table.alter_column("text", existing_type=sa.Text(), nullable=True)
         table.add_column(sa.Column("sealed", sa.LargeBinary(), nullable=True))
         table.add_column(sa.Column("key_number", sa.BigInteger(), nullable=True))
+    with op.batch_alter_table("import_file") as table:
+        table.alter_column("content", existing_type=sa.LargeBinary(), nullable=True)
+        table.add_column(sa.Column("content_key", sa.LargeBinary(), nullable=True))
+    # They hold names and plates in plain; one that still waits loses it when done
+    op.execute(
+        "UPDATE import_file SET content = NULL WHERE state NOT IN ('queued', 'running')"
+    )
     op.create_index(op.f("ix_disclosure_key_number"), "disclosure", ["key_number"])
     guard_facts()
 

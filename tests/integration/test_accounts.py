@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.db import reading
+from app.models import RoleRow
 from app.queries.users import find_user, get_user
-from tests.people import add_person, close, csrf_token, make_app, sign_in
+from app.services.users import add_user
+from tests.people import PASSWORD, add_person, close, csrf_token, make_app, sign_in
 from tests.world import World
 
 MANAGER = "manager@example.org"
@@ -199,3 +204,28 @@ def test_the_registrar_adds_the_first_manager_of_an_organisation(
     assert 'id="organisation-error"' in broken.text
     assert "made-password" in right.text
     assert all(one in client.get(USERS).text for one in (yard, MANAGER, STRANGER))
+
+
+def test_the_first_two_of_a_role_are_added_at_the_same_time(world: World) -> None:
+    begin = threading.Barrier(4)
+
+    def add(number: int) -> int:
+        begin.wait(30)
+        with world.transaction() as session:
+            return add_user(
+                session,
+                email=f"first{number}@example.org",
+                name="示例 Person",
+                password=PASSWORD,
+                roles=("registrar", "auditor"),
+                organisation_id=None,
+                now=world.now,
+            ).id
+
+    with ThreadPoolExecutor(4) as pool:
+        added = list(pool.map(add, range(4)))
+
+    assert len(set(added)) == 4
+    with world.reading() as session:
+        names = session.scalars(select(RoleRow.name).order_by(RoleRow.name)).all()
+    assert names == ["auditor", "registrar"]

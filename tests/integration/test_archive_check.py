@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,17 @@ import pytest
 from app.services.archive_check import check_archive
 from app.services.archive_findings import ArchiveReport
 from app.services.policy_files import read_pinned
-from ledger import Signer, add_lines, encode_bundle, leaf_hash, sign_entry
+from ledger import (
+    Checkpoint,
+    PolicyLog,
+    Signer,
+    add_lines,
+    encode_bundle,
+    leaf_hash,
+    root_of,
+    sign_checkpoint,
+    sign_entry,
+)
 from ledger.note import SignatureLine
 from tests.archives import (
     archive_files,
@@ -19,7 +30,16 @@ from tests.archives import (
     policy_bytes,
     write_files,
 )
-from tests.small_log import SMELTER, YARD, claim_log, envelope, signer_of
+from tests.small_log import (
+    ORIGIN,
+    POLICY,
+    SMELTER,
+    WITNESS,
+    YARD,
+    claim_log,
+    envelope,
+    signer_of,
+)
 
 SIZES = (1, 9, 255, 256, 257, 700)
 NOTES = long_log(700).notes
@@ -88,6 +108,21 @@ def test_one_changed_byte_in_any_file_is_reported_with_its_file(tmp_path: Path) 
             assert named, (path, at, told)
         (tmp_path / path).write_bytes(data)
     assert check_archive(tmp_path).passed
+
+
+def test_entry_0_names_the_log_key_of_the_policy(tmp_path: Path) -> None:
+    notes = NOTES[:9]
+    thief = Signer.from_bytes(ORIGIN, bytes(range(32)))
+    policy = replace(POLICY, logs=(PolicyLog(thief.vkey),))
+    files = archive_files(notes, policy=policy)
+    head = Checkpoint(ORIGIN, 9, root_of([leaf_hash(one) for one in notes]))
+    note = sign_checkpoint(head, [thief])
+    files["checkpoint"] = add_lines(note, [WITNESS.cosign(note, 1_772_700_000)])
+    write_files(tmp_path, files)
+
+    [fault] = faults(check_archive(tmp_path))
+
+    assert "names a log key that the policy does not" in fault
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "policy"])

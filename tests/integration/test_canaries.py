@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -15,13 +16,16 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app.models import Base, UserRow
+from app.models import Base, ImportRow, UserRow
 from app.queries.log import get_head
+from app.schemas.entries import check_fact
+from app.security import doors, keyring, now
 from app.services.archive import export_log
 from app.services.backup import write_backup
+from app.services.import_jobs import work_off
 from app.services.tokens import make_token
 from labels.codes import new_code
-from tests.people import TOKEN, add_person, close, make_app, sign_in
+from tests.people import TOKEN, add_person, close, csrf_token, make_app, sign_in
 from tests.world import NOW, World
 
 CANARIES = {
@@ -205,6 +209,47 @@ def test_erasing_needs_a_reason_and_leaves_an_entry(place: Place) -> None:
     assert "示例：撤回同意" in entry
 
 
+def hand_in(place: Place) -> None:
+    """Two files that hold canaries: one waits to be recorded, one has faults."""
+    head = (
+        "批号,日期,场所,物料,来源,来源类别,净重(kg),磅秤,金属含量(%),"
+        "供方,车牌,磅单,备注"
+    )
+    private = ",".join(
+        CANARIES[name] for name in ("supplier", "vehicle", "ticket", "note")
+    )
+    fixed = f"2026-03-05,示例 gate,AL-SCRAP-MIXED,回收,消费后,12480,{{}},95,{private}"
+    lines = [f"A1,{fixed.format('W1')}", f"A2,{fixed.format('W9')}"]
+    for some in (lines[:1], lines):
+        form = {
+            "csrf_token": csrf_token(place.owner, "/imports"),
+            "template": "sourced",
+            "file": (io.BytesIO("\n".join([head, *some]).encode()), "三月.csv"),
+        }
+        shown = place.owner.get(place.owner.post("/imports", data=form).location)
+        with place.app.app_context():
+            assert work_off(doors(), keyring(), check_fact, now) is not None
+        shown = place.owner.get(f"{shown.request.path}?lang=en")
+        assert found_in(shown.data) == []
+    assert "W9" in shown.text, "the fault is told"
+    assert "faulty-rows.csv" in shown.text
+
+
+def test_an_erasure_drops_the_files_that_may_hold_the_value(place: Place) -> None:
+    hand_in(place)
+    with place.world.reading() as session:
+        contents = list(session.scalars(select(ImportRow.content)))
+    assert len(contents) == 2
+    assert all(contents)
+
+    path = f"/entries/{place.index_of_lot}/private/erase"
+    done = place.post(place.owner, path, erased="price", basis="示例：撤回同意")
+    assert done.status_code == 302, done.text
+
+    with place.world.reading() as session:
+        assert list(session.scalars(select(ImportRow.content))) == [None, None]
+
+
 def test_no_canary_stands_anywhere_else(
     place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -212,6 +257,7 @@ def test_no_canary_stands_anywhere_else(
     wrong = place.fact()["data"] | {"metal": "Xx"}
     assert place.send(id="019ca6cd-5340-7001-8001-00000000abce", data=wrong) == 422
     assert place.send(id="019ca6cd-5340-7001-8001-00000000abcd") in (200, 201, 409)
+    hand_in(place)
     place.world.checkpoint()
     public = [
         place.passer.get(path).text

@@ -401,6 +401,32 @@ def test_the_backup_holds_no_key_and_its_vault_only_those_that_are_left(
         restore_vault(session, tmp_path / "bad")
 
 
+def test_a_key_that_was_condemned_is_destroyed_after_a_restore_too(
+    yard: World, tmp_path: Path
+) -> None:
+    index = state(yard)
+    erase(yard, index, "supplier")
+    with yard.reading() as session:
+        assert write_vault(session, tmp_path / "early.vault") == 1
+    with yard.transaction() as session:
+        session.execute(delete(DisclosureKeyRow))
+        restore_vault(session, tmp_path / "early.vault")
+
+    run_tidy(yard)
+
+    with yard.reading() as session:
+        rows = session.execute(
+            select(DisclosureKeyRow.sealed, DisclosureKeyRow.destroyed_at).order_by(
+                DisclosureKeyRow.destroyed_at.is_(None)
+            )
+        ).all()
+    assert [(row.sealed is None, row.destroyed_at is None) for row in rows] == [
+        (True, False),
+        (False, True),
+    ]
+    assert seen(yard, "yard", index)["price"] == SECRETS["price"]
+
+
 def test_erasures_say_what_and_why(yard: World) -> None:
     index = state(yard)
     erase(yard, index, "price")

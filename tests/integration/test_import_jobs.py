@@ -184,12 +184,67 @@ def test_what_a_killed_worker_left_is_taken_up_again(
 
 
 def test_old_files_are_forgotten(app: APIFlask, clerk: FlaskClient) -> None:
-    place = hand_in(clerk, rows(GOOD)).location
+    place = hand_in(clerk, rows(GOOD, BAD)).location
+    with app.app_context(), transaction() as session:
+        assert forget_old(session, now() + timedelta(days=31)) == 0, "it waits"
+    work(app)
 
     with app.app_context(), transaction() as session:
-        assert forget_old(session, now()) == 0
+        assert forget_old(session, now() + timedelta(days=6)) == 0
+        assert forget_old(session, now() + timedelta(days=8)) == 1
+        assert forget_old(session, now() + timedelta(days=8)) == 0
+    shown = clerk.get(f"{place}?lang=en").text
+    assert "kept no longer" in shown
+    assert "Record 1 fact" not in shown
+    assert "faulty-rows" not in shown
+    assert clerk.get(f"{place}/faulty-rows.csv").status_code == 404
+    assert record(clerk, place, "valid").status_code == 409
+
+    with app.app_context(), transaction() as session:
         assert forget_old(session, now() + timedelta(days=31)) == 1
     assert clerk.get(place).status_code == 404
+
+
+def kept(app: APIFlask) -> list[bytes | None]:
+    with app.app_context(), reading() as session:
+        return list(session.scalars(select(ImportRow.content)))
+
+
+def test_a_file_is_sealed_while_it_is_kept_and_goes_when_it_is_recorded(
+    app: APIFlask, clerk: FlaskClient
+) -> None:
+    place = hand_in(clerk, rows(GOOD)).location
+    [content] = kept(app)
+    assert content is not None
+    assert b"AL-SCRAP-MIXED" not in content
+    work(app)
+    assert kept(app) == [content], "it is needed to be recorded"
+
+    record(clerk, place, "all")
+    work(app)
+
+    assert sourced_entries(app) == 1
+    assert kept(app) == [None]
+
+
+def test_a_file_that_cannot_be_read_is_not_kept(
+    app: APIFlask, clerk: FlaskClient
+) -> None:
+    hand_in(clerk, b"a,b\n1,2")
+    work(app)
+    assert kept(app) == [None]
+
+
+def test_a_private_cell_is_quoted_in_no_fault(
+    app: APIFlask, clerk: FlaskClient
+) -> None:
+    plate = "示例B" + "9" * 600
+    head, row = SOURCED + ",车牌", GOOD.format(number="A1")
+    place = hand_in(clerk, f"{head}\n{row},{plate}".encode()).location
+    work(app)
+    shown = clerk.get(f"{place}?lang=en").text
+    assert "Row 2, 车牌:" in shown
+    assert "示例B9" not in shown
 
 
 def test_templates_are_downloaded_in_the_language_of_the_page(

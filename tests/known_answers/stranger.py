@@ -360,7 +360,9 @@ class Keys:
             proof = un64(self._text(fact, "proof"), "possession.malformed")
             words = f"remelt/key-possession@v1\n{org}\n{vkey}\n".encode()
             check(public, proof, words, "possession.bad")
-            self._add(index, fact, self._text(fact, "held_by"))
+            holder = self._text(fact, "held_by")
+            need(holder in ("organisation", "platform"), "fact.malformed")
+            self._add(index, fact, holder)
         elif kind == "key.rotated":
             old = self._by_id(fact, "old")
             public = key_of(self._text(fact, "vkey"))[2]

@@ -146,6 +146,7 @@ export class KeyHistory {
     }
     await checkPossession(fact.org, key.vkey, textOf(fact, "proof"));
     const heldBy = textOf(fact, "held_by");
+    if (heldBy !== "organisation" && heldBy !== "platform") refuse("fact.malformed");
     this.keep(key, this.newRecord(index, fact, key, heldBy));
   }
 
