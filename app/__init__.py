@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from apiflask import APIFlask
+from typing import TYPE_CHECKING
 
-from app import api, db, errors, locale, logs, operation, schema, security, web
-from app.api import log as log_blueprint
-from app.config import Settings
-from app.paths import Number
-from app.strict_json import StrictJson
+if TYPE_CHECKING:
+    from apiflask import APIFlask
+
+    from app.config import Settings
 
 
 def create_app(settings: Settings, *, check: bool = True) -> APIFlask:
@@ -22,6 +21,24 @@ def create_app(settings: Settings, *, check: bool = True) -> APIFlask:
     Raises:
         app.schema.SchemaError: The database is not fit to work on.
     """
+    # Here, not above: a command that needs no server starts three times as fast
+    from apiflask import APIFlask  # noqa: PLC0415
+
+    from app import (  # noqa: PLC0415
+        api,
+        db,
+        errors,
+        locale,
+        logs,
+        operation,
+        schema,
+        security,
+        web,
+    )
+    from app.api import log as log_blueprint  # noqa: PLC0415
+    from app.paths import Number  # noqa: PLC0415
+    from app.strict_json import StrictJson  # noqa: PLC0415
+
     # docs_path: the page of APIFlask would load its scripts from a CDN
     app = APIFlask(
         __name__,

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from app.models import TableKind, tables_of
+from app.queries.errors import ExpectedError
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 FUNCTION = "remelt_refuse_change"
@@ -26,7 +27,7 @@ END;
 """
 
 
-class SchemaError(Exception):
+class SchemaError(ExpectedError):
     """The database is not one that this version of the application can work on."""
 
 

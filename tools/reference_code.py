@@ -53,16 +53,18 @@ def make_app() -> APIFlask:
 
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command of ours with its whole name, groups left out."""
-    for name, command in sorted(main.commands.items()):
-        yield from _walk(f"remelt {name}", command)
+    yield from _walk("remelt", main)
 
 
 def _walk(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
-        for part, inner in sorted(command.commands.items()):
-            yield from _walk(f"{name} {part}", inner)
-    else:
+    if not isinstance(command, click.Group):
         yield name, command
+        return
+    context = click.Context(command)
+    for part in sorted(command.list_commands(context)):
+        inner = command.get_command(context, part)
+        if inner is not None:
+            yield from _walk(f"{name} {part}", inner)
 
 
 def cli_page() -> str:
