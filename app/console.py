@@ -20,7 +20,6 @@ from app.config import Settings, SettingsError
 from app.db import is_of_disk
 from app.queries.errors import ExpectedError
 
-
 COMMANDS = {
     "claims": "app.cli.claims:cli",
     "db": "app.cli.database:cli",

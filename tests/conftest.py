@@ -19,20 +19,26 @@ from tests.world import World
 FORMS = {
     "test_bad_input.py",
     "test_device_signing.py",
-    "test_hostile_addresses.py",
+    "test_label_pages.py",
+    "test_ledger_pages.py",
+    "test_own_keys.py",
     "test_pages_logging.py",
     "test_problems.py",
+    "test_verify_command.py",
 }
 """What they try is refused or shown before a database is asked for anything of its own:
 their half on PostgreSQL runs in soak, where time matters less. What they post is tried
-on both by the tests of posting, accounting and the API."""
+on both by the tests of posting, accounting and the API, what they search by test_searching, and every page is opened on PostgreSQL
+by test_hostile_addresses, of which the half on SQLite is left to the browser tests."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the whole within its time: see ``FORMS``."""
     for item in items:
-        if item.path.name in FORMS and "postgresql" in item.name:
+        left = "postgresql" if item.path.name in FORMS else "sqlite"
+        chosen = item.path.name in FORMS | {"test_hostile_addresses.py"}
+        if chosen and left in item.name:
             item.add_marker(pytest.mark.soak)
 
 
