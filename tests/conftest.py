@@ -28,8 +28,9 @@ FORMS = {
 }
 """What they try is refused or shown before a database is asked for anything of its own:
 their half on PostgreSQL runs in soak, where time matters less. What they post is tried
-on both by the tests of posting, accounting and the API, what they search by test_searching, and every page is opened on PostgreSQL
-by test_hostile_addresses, of which the half on SQLite is left to the browser tests."""
+on both by the tests of posting, accounting and the API, what they search by
+test_searching, and every page is opened on PostgreSQL by test_hostile_addresses, of
+which the half on SQLite is left to the browser tests."""
 
 
 @pytest.hookimpl(tryfirst=True)
