@@ -7,7 +7,7 @@ standard encoder writes the canonical form; anything else goes through ``rfc8785
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from typing import Any, NoReturn
 
@@ -109,10 +109,10 @@ def decode_base64(text: str) -> bytes:
         NotCanonical: It is none.
     """
     try:
-        data = base64.b64decode(text, validate=True)
+        data = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         raise NotCanonical(f"{text[:80]!r} is not base64") from None
-    if base64.b64encode(data).decode() != text:
+    if binascii.b2a_base64(data, newline=False).decode() != text:
         raise NotCanonical(f"{text[:80]!r} is not in its one spelling (base64)")
     return data
 

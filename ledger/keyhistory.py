@@ -153,7 +153,11 @@ class KeyHistory:
         if fact["type"] == "key.rotated":
             return _key(fact, "vkey")
         record = self.key_at(entry.signatures[0].name, index)
-        if record.organisation not in self._signing_organisations(fact, index):
+        # Nearly all facts: those about keys alone need a closer look
+        own = fact["type"] not in KEY_TYPES and record.organisation == fact["org"]
+        if not own and record.organisation not in self._signing_organisations(
+            fact, index
+        ):
             raise BadSignature(
                 f"{fact['type']} of {fact['org']} was signed by "
                 f"{record.organisation}, which may not",

@@ -38,7 +38,7 @@ from ledger import (
 )
 from ledger.note import parse_line, split_note
 
-SPAN = 4096
+SPAN = 2048
 """Entries of a stretch: whole tiles, and few enough for the cache of a processor."""
 TILE_HEIGHT = 8
 DataCheck = Callable[[str, Mapping[str, Any]], str | None]

@@ -65,7 +65,8 @@ def places(found: dict[str, Any]) -> set[tuple[int | None, str, str]]:
 
 
 def change(engine: Engine, *statements: Any) -> None:
-    """Do what the triggers forbid, as somebody with the password could."""
+    """Do what the triggers forbid, as somebody with the password could; and tidy up."""
+    triggers: list[tuple[str, str]] = []
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SET session_replication_role = replica")
@@ -73,13 +74,16 @@ def change(engine: Engine, *statements: Any) -> None:
             driver = connection.connection.dbapi_connection
             assert driver is not None
             driver.cursor().execute("PRAGMA foreign_keys=OFF")
-            names = connection.exec_driver_sql(
-                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            found = connection.exec_driver_sql(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
             ).fetchall()
-            for (name,) in names:
+            triggers = [(name, sql) for name, sql in found]
+            for name, _ in triggers:
                 connection.exec_driver_sql(f"DROP TRIGGER {name}")
         for statement in statements:
             connection.execute(statement)
+        for _, sql in triggers:
+            connection.exec_driver_sql(sql)
         connection.commit()
 
 
