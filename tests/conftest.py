@@ -19,10 +19,12 @@ from tests.world import World
 FORMS = {
     "test_bad_input.py",
     "test_device_signing.py",
+    "test_label_issuing.py",
     "test_label_pages.py",
     "test_ledger_pages.py",
     "test_own_keys.py",
     "test_pages_logging.py",
+    "test_pages_lots.py",
     "test_problems.py",
     "test_verify_command.py",
 }

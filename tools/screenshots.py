@@ -37,6 +37,10 @@ CODE = "([0-9A-Z]{12})"
 PICTURES_COME = """() => Promise.all([...document.images]
   .filter((one) => one.checkVisibility())
   .map((one) => { one.loading = "eager"; return one.decode(); }))"""
+CHECK_IS_DONE = """() => {
+  const check = document.querySelector("#own-check:not([hidden])");
+  return !check || [...check.classList].some((one) => one.startsWith("is-"));
+}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +395,8 @@ def take(context: BrowserContext, shot: Shot, target: Path) -> None:
         page.request.get(shot.path)
     page.goto(shot.path.format(found))
     page.evaluate(PICTURES_COME)
+    # Behind a label the browser checks for itself, which takes a moment
+    page.wait_for_function(CHECK_IS_DONE)
     page.screenshot(path=target, full_page=True)
     page.close()
 

@@ -90,6 +90,7 @@ async function main() {
     ]);
   } catch {
     place.querySelector("[role=status]").replaceChildren(say("no_proof"));
+    place.classList.add("is-without-proof");
     return;
   }
   const report = await verify(...bytes);
