@@ -66,9 +66,9 @@ from ledger.entry import (
     parse_key_name,
     proof_of_possession_text,
     prove_possession,
-    read_entry,
     sign_entry,
     verify_entry,
+    verify_lines,
 )
 from ledger.errors import (
     BadSignature,
@@ -239,7 +239,6 @@ __all__ = [
     "prove_inclusion",
     "prove_possession",
     "read_checkpoint",
-    "read_entry",
     "root_from_tiles",
     "root_of",
     "sign_checkpoint",
@@ -252,5 +251,6 @@ __all__ = [
     "verify_consistency",
     "verify_entry",
     "verify_inclusion",
+    "verify_lines",
     "verify_proof_file",
 ]

@@ -10,7 +10,6 @@ Key names are ``<log origin>/<organisation code>/<number>``.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +37,6 @@ _ID = re.compile(
 )
 _TYPE = re.compile(r"[a-z]+\.[a-z_]+")
 _ORG = re.compile(r"[0-9A-Z-]{1,64}")
-_decode = json.JSONDecoder().decode
 _AT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 _LEAF = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -124,7 +122,7 @@ def parse_entry(note: bytes) -> Entry:
     """
     _check_size(note)
     text, lines = split_note(note)
-    _check_header(text)
+    check_header(text)
     body = text[len(HEADER) : -1]
     if b"\n" in body:
         raise MalformedEntry("the fact is not on one line")
@@ -147,37 +145,16 @@ def parse_entry(note: bytes) -> Entry:
     return Entry(fact, note, text, lines)
 
 
-def _check_header(text: bytes) -> None:
+def check_header(text: bytes) -> None:
+    """Refuse a text whose first line is not that of an entry.
+
+    Raises:
+        MalformedEntry: It is not.
+    """
     if not text.startswith(HEADER):
         raise MalformedEntry(
             f"the first line is not {HEADER.decode().strip()}", code="entry.header"
         )
-
-
-def read_entry(note: bytes) -> Entry:
-    """An entry whose form was, or will be, checked elsewhere: half the work.
-
-    Its signature lines are read as always; of the fact it is only seen to that it is
-    an object with the members of an envelope.
-
-    Raises:
-        MalformedEntry: It cannot be read.
-        MalformedNote: The bytes are no signed note.
-    """
-    text, lines = split_note(note)
-    _check_header(text)
-    try:
-        # As text: of bytes the module would try to guess the encoding first
-        fact = _decode(text[len(HEADER) :].decode())
-    except (ValueError, RecursionError) as error:
-        raise MalformedEntry(f"the fact is no JSON text: {error}") from None
-    if not isinstance(fact, dict) or fact.keys() != MEMBERS:
-        raise MalformedEntry("the fact has no envelope", code="entry.envelope")
-    if not isinstance(fact["org"], str) or not isinstance(fact["type"], str):
-        raise MalformedEntry("the fact names no type", code="entry.envelope")
-    if not _is_parents(fact["parents"]) or not _is_checkpoint(fact["seen"]):
-        raise MalformedEntry("the fact cites no hashes", code="entry.envelope")
-    return Entry(fact, note, text, lines)
 
 
 def check_envelope(fact: Mapping[str, Any]) -> None:
@@ -248,12 +225,14 @@ def _is_checkpoint(value: object) -> bool:
         and value.keys() == {"root", "size"}
         and type(value["size"]) is int
         and value["size"] >= 1
-        and isinstance(value["root"], str)
-        and bool(_LEAF.fullmatch(value["root"]))
+        and is_leaf(value["root"])
     )
 
 
-_is_parents = _is_sorted_list(_LEAF)
+is_leaf = _is_text(_LEAF)
+"""Whether a value is a leaf hash, in hexadecimal."""
+is_parents = _is_sorted_list(_LEAF)
+"""Whether a value is a list of leaf hashes, each once, ascending."""
 _MEMBER_CHECKS: tuple[tuple[str, Callable[[object], bool]], ...] = (
     ("id", _is_text(_ID)),
     ("type", _is_text(_TYPE)),
@@ -262,7 +241,7 @@ _MEMBER_CHECKS: tuple[tuple[str, Callable[[object], bool]], ...] = (
     ("at", _is_instant),
     ("data", _is_mapping),
     ("sd", _is_sorted_list(_DIGEST)),
-    ("parents", _is_parents),
+    ("parents", is_parents),
     ("seen", _is_checkpoint),
 )
 
@@ -273,13 +252,24 @@ def verify_entry(entry: Entry, verifiers: Sequence[Verifier]) -> None:
     Raises:
         BadSignature: A line is missing, too many, or does not verify.
     """
-    if len(verifiers) == len(entry.signatures) == 1:
-        [line], [one] = entry.signatures, verifiers
+    verify_lines(entry.text, entry.signatures, verifiers)
+
+
+def verify_lines(
+    text: bytes, lines: Sequence[SignatureLine], verifiers: Sequence[Verifier]
+) -> None:
+    """The same of the text and the signature lines of an entry.
+
+    Raises:
+        BadSignature: A line is missing, too many, or does not verify.
+    """
+    if len(verifiers) == len(lines) == 1:
+        [line], [one] = lines, verifiers
         if line.name == one.name and line.key_id == one.key_id:
-            one.verify(line.signature, entry.text)
+            one.verify(line.signature, text)
             return
     expected = sorted((one.name, one.key_id) for one in verifiers)
-    found = [(line.name, line.key_id) for line in entry.signatures]
+    found = [(line.name, line.key_id) for line in lines]
     if found != expected:
         raise BadSignature(
             f"signed by {', '.join(name for name, _ in found)}, "
@@ -287,8 +277,8 @@ def verify_entry(entry: Entry, verifiers: Sequence[Verifier]) -> None:
             code="signature.unexpected",
         )
     by_name = {one.name: one for one in verifiers}
-    for line in entry.signatures:
-        by_name[line.name].verify(line.signature, entry.text)
+    for line in lines:
+        by_name[line.name].verify(line.signature, text)
 
 
 def proof_of_possession_text(organisation: str, vkey: str) -> bytes:

@@ -25,13 +25,13 @@ says: a revocation that is left out cannot be seen.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.entry import Entry, check_possession, parse_key_name, verify_entry
 from ledger.errors import BadSignature, BrokenHistory, LedgerError
-from ledger.note import Verifier
+from ledger.note import SignatureLine, Verifier
 
 HOLDERS = ("organisation", "platform")
 """Who may keep the key of an organisation."""
@@ -138,11 +138,7 @@ class KeyHistory:
             BrokenHistory: The fact lacks what would tell.
         """
         fact = entry.fact
-        if len(entry.signatures) != 1:
-            raise BadSignature(
-                f"found {len(entry.signatures)} signatures, expected one",
-                code="signature.count",
-            )
+        _only_line(entry.signatures)
         if (fact["type"] == "log.genesis") != (index == 0):
             raise BrokenHistory(
                 "log.genesis is entry 0, and entry 0 is log.genesis",
@@ -152,20 +148,35 @@ class KeyHistory:
             return _key(fact, "registrar_vkey")
         if fact["type"] == "key.rotated":
             return _key(fact, "vkey")
-        record = self.key_at(entry.signatures[0].name, index)
+        return self.signer_among(index, fact["type"], fact["org"], entry.signatures)
+
+    def signer_among(
+        self, index: int, kind: str, org: str, lines: Sequence[SignatureLine]
+    ) -> Verifier:
+        """The same, of a type whose facts do not name a key of their own.
+
+        Args:
+            index: Of the entry.
+            kind: Type of its fact; neither ``log.genesis`` nor ``key.rotated``.
+            org: Code of the organisation that states it.
+            lines: Below the entry.
+
+        Raises:
+            BadSignature: The key that the entry names may not sign it.
+        """
+        record = self.key_at(_only_line(lines).name, index)
         # Nearly all facts: those about keys alone need a closer look
-        own = fact["type"] not in KEY_TYPES and record.organisation == fact["org"]
+        own = kind not in KEY_TYPES and record.organisation == org
         if not own and record.organisation not in self._signing_organisations(
-            fact, index
+            kind, org, index
         ):
             raise BadSignature(
-                f"{fact['type']} of {fact['org']} was signed by "
-                f"{record.organisation}, which may not",
+                f"{kind} of {org} was signed by {record.organisation}, which may not",
                 code="signer.not_allowed",
             )
-        if record.organisation == self.operator and fact["type"] not in OPERATOR_TYPES:
+        if record.organisation == self.operator and kind not in OPERATOR_TYPES:
             raise BadSignature(
-                f"the operator may not sign {fact['type']}", code="signer.not_allowed"
+                f"the operator may not sign {kind}", code="signer.not_allowed"
             )
         return record.verifier
 
@@ -173,17 +184,16 @@ class KeyHistory:
         """Whether any key of an organisation may sign the entry at this index."""
         return any(one.is_valid_at(index) for one in self.keys_of(organisation))
 
-    def _signing_organisations(self, fact: Mapping[str, Any], index: int) -> set[str]:
-        match fact["type"]:
+    def _signing_organisations(self, kind: str, org: str, index: int) -> set[str]:
+        match kind:
             case "organisation.registered":
-                return {self.operator} & {fact["org"]}
+                return {self.operator} & {org}
             case "key.registered":
-                own = self.has_valid_key(fact["org"], index)
-                return {fact["org"] if own else self.operator}
+                return {org if self.has_valid_key(org, index) else self.operator}
             case "key.revoked":
-                return {self.operator, fact["org"]}
+                return {self.operator, org}
             case _:
-                return {fact["org"]}
+                return {org}
 
     def check(self, index: int, entry: Entry) -> None:
         """Verify an entry's signature at its index, and fold its fact.
@@ -347,6 +357,14 @@ def _holder(fact: Mapping[str, Any]) -> str:
             code="fact.malformed",
         )
     return found
+
+
+def _only_line(lines: Sequence[SignatureLine]) -> SignatureLine:
+    if len(lines) != 1:
+        raise BadSignature(
+            f"found {len(lines)} signatures, expected one", code="signature.count"
+        )
+    return lines[0]
 
 
 def _key(fact: Mapping[str, Any], member: str) -> Verifier:

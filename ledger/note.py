@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -201,8 +202,7 @@ class Signer:
         return signature
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureLine:
+class SignatureLine(NamedTuple):
     """One line below a note: who signed, which key, and the signature's bytes."""
 
     name: str
@@ -287,7 +287,7 @@ def split_note(note: bytes) -> tuple[bytes, tuple[SignatureLine, ...]]:
     lines = below[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise MalformedNote(f"the note has {len(lines)} signatures")
-    return text, tuple(parse_line(line) for line in lines)
+    return text, (*map(parse_line, lines),)
 
 
 def parse_line(line: str) -> SignatureLine:

@@ -82,8 +82,8 @@ def _instant(value: object) -> str:
     """An instant out of the driver, as entries spell it where it is whole seconds."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    date, _, time = str(value).partition(" ")
-    return f"{date}T{time.removesuffix('.000000')}Z"
+    text = str(value)
+    return f"{text[:10]}T{text[11:].removesuffix('.000000')}Z"
 
 
 def count_entries(connection: Connection) -> int:

@@ -24,7 +24,6 @@ from app.services.facts import FACT_TYPES
 from ledger import (
     KEY_TYPES,
     BadSignature,
-    Entry,
     KeyHistory,
     LedgerError,
     Span,
@@ -33,12 +32,12 @@ from ledger import (
     leaf_hash,
     open_checkpoint,
     parse_entry,
-    read_entry,
-    verify_entry,
+    verify_lines,
 )
 from ledger.note import parse_line, split_note
+from ledger.skimming import Envelope, SkimmedEntry, skim_entry
 
-SPAN = 2048
+SPAN = 1024
 """Entries of a stretch: whole tiles, and few enough for the cache of a processor."""
 TILE_HEIGHT = 8
 DataCheck = Callable[[str, Mapping[str, Any]], str | None]
@@ -175,7 +174,6 @@ class _EntryChecker:
         self._next = start
         self._cited: dict[bytes, int] = {}
         self._here: dict[bytes, int] = {}
-        self._parse = parse_entry if trust.forms else read_entry
         self._seen: list[tuple[int, int, str]] = []
 
     def check(self, row: StoredEntry, tip: bytes) -> Iterator[Difference]:
@@ -184,35 +182,38 @@ class _EntryChecker:
         index, self._next = row.entry_index, self._next + 1
         self._here[tip] = index
         try:
-            entry = self._parse(row.note)
+            if self._trust.forms:
+                yield from self._check_schema(index, parse_entry(row.note).fact)
+            entry = skim_entry(row.note)
         except LedgerError as error:
             yield Difference(index, "log_entry", "note", str(error))
             return
-        fact = entry.fact
+        envelope = entry.envelope
         try:
             self._check_signature(index, entry)
         except LedgerError as error:
             yield Difference(index, "log_entry", "note", str(error))
         if (row.type, row.org, row.fact_id, row.at) != (
-            fact["type"],
-            fact["org"],
-            fact["id"],
-            fact["at"],
+            envelope.type,
+            envelope.org,
+            envelope.id,
+            envelope.at,
         ):
-            yield from _column_differences(row, fact)
-        if self._trust.forms:
-            yield from self._check_schema(index, fact)
-        for parent in fact["parents"]:
+            yield from _column_differences(row, envelope)
+        for parent in envelope.parents:
             self._cited.setdefault(bytes.fromhex(parent), index)
-        if (seen := fact["seen"]) is not None:
-            self._seen.append((index, seen["size"], seen["root"]))
+        if (seen := envelope.seen) is not None:
+            self._seen.append((index, seen.size, seen.root))
 
-    def _check_signature(self, index: int, entry: Entry) -> None:
+    def _check_signature(self, index: int, entry: SkimmedEntry) -> None:
         if index in self._trust.key_indexes:
             return
-        if entry.fact["type"] in KEY_TYPES:
+        kind, lines = entry.envelope.type, entry.signatures
+        if kind in KEY_TYPES:
             raise BadSignature("a fact about keys that is not stored as one")
-        verify_entry(entry, [self._trust.history.signer_of(index, entry)])
+        history = self._trust.history
+        signer = history.signer_among(index, kind, entry.envelope.org, lines)
+        verify_lines(entry.text, lines, [signer])
 
     def _check_schema(
         self, index: int, fact: Mapping[str, Any]
@@ -262,14 +263,12 @@ class _EntryChecker:
                 )
 
 
-def _column_differences(
-    row: StoredEntry, fact: Mapping[str, Any]
-) -> Iterator[Difference]:
+def _column_differences(row: StoredEntry, envelope: Envelope) -> Iterator[Difference]:
     for name, column, member in (
-        ("type", row.type, fact["type"]),
-        ("org", row.org, fact["org"]),
-        ("fact_id", row.fact_id, fact["id"]),
-        ("at", row.at, fact["at"]),
+        ("type", row.type, envelope.type),
+        ("org", row.org, envelope.org),
+        ("fact_id", row.fact_id, envelope.id),
+        ("at", row.at, envelope.at),
     ):
         if column != member:
             yield Difference(
