@@ -12,43 +12,82 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from app.config import Settings
+from app.db import open_engine
+from app.queries.log_spans import last_checkpoint_size
+from ledger import Signer
 
 LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
+
+SETTLED_S = 3.0
 
 
 @contextmanager
 def serving(url: str, folder: Path) -> Iterator[int]:
-    """Two workers as ``remelt serve`` starts them; gives the port.
-
-    Its keys are sealed under the same key as those of ``tests.world.World``.
-    """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    settings = {
-        "REMELT_DATABASE_URL": url,
-        "REMELT_DATA_DIR": str(folder),
-        "REMELT_BASE_URL": f"http://127.0.0.1:{port}",
-        "REMELT_KEY_ENCRYPTION_KEY": bytes(range(32)).hex(),
-    }
-    Settings.from_env(os.environ | settings)  # makes the secrets, once for both workers
+    """Two workers as ``remelt serve`` starts them, without signer; gives the port."""
+    port = _free_port()
     command = [
         *(sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"),
         *("--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"),
         *("--log-level", "error", "wsgi:app"),
     ]
-    server = subprocess.Popen(command, env=os.environ | settings)
-    try:
-        _await(port)
+    with _running(command, port, _settings(url, folder, port), None):
         yield port
+
+
+@contextmanager
+def serving_all(url: str, folder: Path, log_key: Signer) -> Iterator[int]:
+    """``remelt serve`` with all that runs beside its workers; gives the port."""
+    key = folder / "keys" / "log.key"
+    key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key.touch(mode=0o600)
+    key.write_text(f"{log_key.name}\n{log_key.seed.hex()}\n")
+    port = _free_port()
+    command = [sys.executable, "-c", "from app.console import main; main()", "serve"]
+    command += ["--port", str(port)]
+    settings = _settings(url, folder, port)
+    with (
+        (folder / "server.log").open("a") as told,
+        _running(command, port, settings, told),
+    ):
+        _await_signer(url)
+        yield port
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _settings(url: str, folder: Path, port: int) -> dict[str, str]:
+    """Those of the environment; keys are sealed as those of ``tests.world.World``."""
+    settings = os.environ | {
+        "REMELT_DATABASE_URL": url,
+        "REMELT_DATA_DIR": str(folder),
+        "REMELT_BASE_URL": f"http://127.0.0.1:{port}",
+        "REMELT_KEY_ENCRYPTION_KEY": bytes(range(32)).hex(),
+    }
+    Settings.from_env(settings)  # makes the secrets, once for all processes
+    return settings
+
+
+@contextmanager
+def _running(
+    command: list[str], port: int, settings: dict[str, str], told: IO[str] | None
+) -> Iterator[None]:
+    server = subprocess.Popen(command, env=settings, stderr=told)
+    try:
+        _await(port, server)
+        yield
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _await(port: int) -> None:
+def _await(port: int, server: subprocess.Popen[bytes]) -> None:
     for _ in range(300):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
@@ -60,7 +99,24 @@ def _await(port: int) -> None:
             return
         finally:
             connection.close()
+        if server.poll() is not None:
+            break
     raise RuntimeError("the server did not start")
+
+
+def _await_signer(url: str) -> None:
+    """Until there is a checkpoint: what starts beside the workers has started then."""
+    engine = open_engine(url)
+    try:
+        for _ in range(300):
+            with engine.connect() as connection:
+                if last_checkpoint_size(connection):
+                    time.sleep(SETTLED_S)
+                    return
+            time.sleep(0.1)
+    finally:
+        engine.dispose()
+    raise RuntimeError("nothing was signed")
 
 
 class KeptConnection:
